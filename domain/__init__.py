@@ -1,0 +1,1 @@
+"""What is true and what follows from it. Pure: the standard library only, no clock, no IO."""

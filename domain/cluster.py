@@ -1,0 +1,144 @@
+"""The record of one cluster: who asked for what, who decided, what is known of it. Its phase is derived, never stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain import conditions as cond
+from domain.conditions import Condition
+from domain.money import Quote
+from domain.spec import ClusterSpec
+
+REQUEST_TTL_S = 24 * 3600
+
+
+class Phase(StrEnum):
+    """Where a cluster is, as one word for people."""
+
+    CHECKING = "Checking"
+    REFUSED = "Refused"
+    AWAITING_APPROVAL = "Awaiting approval"
+    DENIED = "Denied"
+    LAPSED = "Lapsed"
+    PROVISIONING = "Provisioning"
+    TROUBLE = "Trouble"
+    READY = "Ready"
+    DELETING = "Deleting"
+    DELETED = "Deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the preflight: `ok` is None when it could not be checked."""
+
+    name: str
+    ok: bool | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """The one decision on a request. `digest` is what was decided on: spec and price together."""
+
+    approved: bool
+    by: str
+    at: float
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """The wish that a cluster be gone. `operation` is written into the interlock tag."""
+
+    by: str
+    at: float
+    via: str
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """A row of the node-group table: eksctl's columns, plus health, nodes, GPUs, taints and $/h (None: unknown)."""
+
+    name: str
+    status: str
+    created_at: float
+    min_size: int
+    max_size: int
+    desired: int
+    instance_type: str
+    image: str
+    asg_name: str
+    health: str
+    ready_nodes: int
+    gpus: int
+    taints: tuple[str, ...]
+    usd_per_hour: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeScore:
+    """The GPU scorecard of one node. None means "not known yet". `note` says the cause when something is wrong."""
+
+    node: str
+    group: str
+    instance_type: str
+    ready: bool | None
+    taint_ok: bool | None
+    gpus: int
+    gpus_expected: int
+    disk_ok: bool | None
+    smoke: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a deletion left behind: nothing, or `leftovers` by name. `usd` is None when a price was unknown."""
+
+    started_at: float
+    ended_at: float
+    gone: tuple[str, ...]
+    leftovers: tuple[str, ...]
+    usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One cluster, from request to receipt. Times are epoch seconds; `version` counts saves and guards each of them."""
+
+    id: str
+    spec: ClusterSpec
+    requester: str
+    channel: str
+    created_at: float
+    quote: Quote | None = None
+    kubernetes_version: str = ""
+    checks: tuple[Check, ...] = ()
+    approval: Approval | None = None
+    expires_at: float | None = None
+    ready_at: float | None = None
+    deletion: Deletion | None = None
+    conditions: tuple[Condition, ...] = ()
+    group_rows: tuple[GroupRow, ...] = ()
+    scores: tuple[NodeScore, ...] = ()
+    group_generation: int = 0
+    retry_from: float = 0.0
+    receipt: Receipt | None = None
+    version: int = 0
+
+    @property
+    def eks_name(self) -> str:
+        """The name in EKS; it derives from the id, so two requests can never mean the same control plane."""
+        return f"raygpu-{self.id}"
+
+    @property
+    def digest(self) -> str:
+        """What an approval is bound to: the spec and the price that were shown."""
+        rate = self.quote.usd_per_hour if self.quote else None
+        return f"{self.spec.digest}-{'unknown' if rate is None else f'{rate:.4f}'}"
+
+    def condition(self, kind: str) -> Condition | None:
+        """The condition of that type, None where it was never looked at."""
+        return cond.find(self.conditions, kind)

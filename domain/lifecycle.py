@@ -1,0 +1,91 @@
+"""The phase of a cluster, derived from its record; and the names and order of the conditions it goes through."""
+
+from __future__ import annotations
+
+from domain.cluster import Cluster, Phase
+from domain.conditions import Condition
+
+PREFLIGHT = "Preflight"
+REQUEST_OPEN = "RequestOpen"
+
+CONTROL_PLANE = "ControlPlaneReady"
+ACCESS = "AccessGranted"
+ADDONS = "AddonsReady"
+NODE_GROUPS = "NodeGroupsReady"
+NODES = "NodesReady"
+DEVICE_PLUGIN = "DevicePluginReady"
+TAINTS = "TaintsVerified"
+GPUS = "GpusAllocatable"
+PROVEN = "GpusProven"
+INSIGHTS = "InsightsRead"
+
+CREATE_ORDER = (
+    CONTROL_PLANE,
+    ACCESS,
+    ADDONS,
+    NODE_GROUPS,
+    NODES,
+    DEVICE_PLUGIN,
+    TAINTS,
+    GPUS,
+    PROVEN,
+    INSIGHTS,
+)
+
+DELETE_APPROVED = "DeletionApproved"
+LOAD_BALANCERS_GONE = "LoadBalancersGone"
+NODE_GROUPS_GONE = "NodeGroupsGone"
+INTERFACES_GONE = "InterfacesGone"
+CONTROL_PLANE_GONE = "ControlPlaneGone"
+NOTHING_LEFT = "NothingLeft"
+
+DELETE_ORDER = (
+    DELETE_APPROVED,
+    LOAD_BALANCERS_GONE,
+    NODE_GROUPS_GONE,
+    INTERFACES_GONE,
+    CONTROL_PLANE_GONE,
+    NOTHING_LEFT,
+)
+
+LIVE_PHASES = frozenset(
+    {Phase.CHECKING, Phase.AWAITING_APPROVAL, Phase.PROVISIONING, Phase.TROUBLE, Phase.READY, Phase.DELETING}
+)
+
+
+def phase(cluster: Cluster) -> Phase:
+    """The phase that follows from the record."""
+    if cluster.deletion is not None:
+        return Phase.DELETED if cluster.receipt is not None else Phase.DELETING
+    if cluster.approval is None:
+        return _phase_of_request(cluster)
+    if not cluster.approval.approved:
+        return Phase.DENIED
+    steps = [cluster.condition(kind) for kind in CREATE_ORDER]
+    if any(c is not None and c.is_false for c in steps):
+        return Phase.TROUBLE
+    # A ready cluster that could not be read for a while is still a ready cluster; the card says what is unknown.
+    if cluster.ready_at is not None or all(c is not None and c.is_true for c in steps):
+        return Phase.READY
+    return Phase.PROVISIONING
+
+
+def _phase_of_request(cluster: Cluster) -> Phase:
+    open_ = cluster.condition(REQUEST_OPEN)
+    if open_ is not None and open_.is_false:
+        return Phase.LAPSED
+    preflight = cluster.condition(PREFLIGHT)
+    if preflight is not None and preflight.is_false:
+        return Phase.REFUSED
+    return Phase.AWAITING_APPROVAL if preflight is not None and preflight.is_true else Phase.CHECKING
+
+
+def is_live(cluster: Cluster) -> bool:
+    """True while the cluster may own something in AWS or may still be approved; its name is taken until then."""
+    return phase(cluster) in LIVE_PHASES
+
+
+def steps(cluster: Cluster) -> tuple[Condition | None, ...]:
+    """The conditions of the way the cluster is on, in order; None for those not reached."""
+    order = DELETE_ORDER if cluster.deletion is not None else CREATE_ORDER
+    return tuple(cluster.condition(kind) for kind in order)

@@ -1,0 +1,88 @@
+"""What a cluster costs: prices with their source and date, and the sums made of them. Unknown is never zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from domain.spec import ClusterSpec
+
+HOURS_PER_MONTH = 730  # AWS prices EBS by the GB-month; its own calculator counts 730 hours
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """List price in USD. `unit`: hour, or GB-month. `usd` is None when no source knows it. `as_of` is an ISO date."""
+
+    item: str
+    usd: float | None
+    unit: str
+    source: str
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class PriceList:
+    """The prices one spec needs: by instance type, for the control plane and for gp3 storage."""
+
+    instances: tuple[Price, ...]
+    control_plane: Price
+    storage: Price
+
+    def of(self, instance_type: str) -> Price | None:
+        """The price of an instance type, None when it was not asked for."""
+        return next((p for p in self.instances if p.item == instance_type), None)
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteLine:
+    """One line of a quote: `count` things at `usd_per_hour` each; None is "unknown", never 0."""
+
+    label: str
+    count: int
+    usd_per_hour: float | None
+    source: str
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a spec costs by the hour, line by line."""
+
+    lines: tuple[QuoteLine, ...]
+
+    @property
+    def usd_per_hour(self) -> float | None:
+        """The sum; None when any line is unknown."""
+        known = [line.usd_per_hour * line.count for line in self.lines if line.usd_per_hour is not None]
+        return sum(known) if len(known) == len(self.lines) else None
+
+    @property
+    def known_usd_per_hour(self) -> float:
+        """The sum of the lines that are known: the least it costs."""
+        return sum(line.usd_per_hour * line.count for line in self.lines if line.usd_per_hour is not None)
+
+    def total(self, seconds: float) -> float | None:
+        """USD for that long, None when a line is unknown."""
+        rate = self.usd_per_hour
+        return None if rate is None else rate * seconds / 3600
+
+
+def quote(spec: ClusterSpec, prices: PriceList) -> Quote:
+    """The quote of a spec at desired size. NAT is the foundation's, not the cluster's, and so not in it."""
+    plane = prices.control_plane
+    lines = [QuoteLine("EKS control plane", 1, plane.usd, plane.source, plane.as_of)]
+    for group in spec.groups:
+        # EKS tries instance types in order; the dearest is what it may come to.
+        found = [prices.of(kind) for kind in group.instance_types]
+        known = [p for p in found if p is not None and p.usd is not None]
+        if len(known) == len(group.instance_types):
+            dearest = max(known, key=lambda p: p.usd or 0.0)
+            usd, source, as_of = dearest.usd, dearest.source, dearest.as_of
+        else:
+            usd, source, as_of = None, "unknown", ""
+        spot = "Spot, at most " if group.capacity_type == "SPOT" else ""
+        lines.append(QuoteLine(f"{spot}{' or '.join(group.instance_types)}", group.desired, usd, source, as_of))
+        disk = prices.storage
+        per_disk = None if disk.usd is None else disk.usd * group.disk_gb / HOURS_PER_MONTH
+        lines.append(QuoteLine(f"gp3 {group.disk_gb} GB", group.desired, per_disk, disk.source, disk.as_of))
+    return Quote(tuple(lines))
