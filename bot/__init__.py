@@ -1,0 +1,1 @@
+"""The application: reads the settings, puts the parts together and runs them."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from domain.conditions import Condition
+from domain import lifecycle
+from domain.conditions import Condition, broken, waiting
+from domain.errors import OutsideError, Unavailable
 from domain.observation import DevicePluginSpec, Leftover
 from domain.spec import NodeGroupSpec, Taint
 
@@ -167,7 +170,7 @@ class RemoveLeftover:
         return f"remove the leftover {self.leftover.kind} {self.leftover.id}"
 
 
-Action = (
+Building = (
     CreateControlPlane
     | GrantAccess
     | CreateAddon
@@ -177,7 +180,9 @@ Action = (
     | RepairTaints
     | RunSmokePod
     | RemoveSmokePod
-    | ApproveDeletion
+)
+Removal = (
+    ApproveDeletion
     | LiftProtection
     | RemoveLoadBalancers
     | DeleteAddon
@@ -185,6 +190,7 @@ Action = (
     | DeleteControlPlane
     | RemoveLeftover
 )
+Action = Building | Removal
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,3 +200,33 @@ class Decision:
     actions: tuple[Action, ...]
     conditions: tuple[Condition, ...]
     due_in: float | None
+
+
+_SERVES: Mapping[type, str] = {
+    CreateControlPlane: lifecycle.CONTROL_PLANE,
+    GrantAccess: lifecycle.ACCESS,
+    CreateAddon: lifecycle.ADDONS,
+    CreateNodeGroup: lifecycle.NODE_GROUPS,
+    ApplyDevicePlugin: lifecycle.DEVICE_PLUGIN,
+    RemoveDevicePlugin: lifecycle.DEVICE_PLUGIN,
+    RepairTaints: lifecycle.TAINTS,
+    RunSmokePod: lifecycle.PROVEN,
+    RemoveSmokePod: lifecycle.PROVEN,
+    ApproveDeletion: lifecycle.DELETE_APPROVED,
+    LiftProtection: lifecycle.DELETE_APPROVED,
+    RemoveLoadBalancers: lifecycle.LOAD_BALANCERS_GONE,
+    DeleteAddon: lifecycle.NODE_GROUPS_GONE,
+    DeleteNodeGroup: lifecycle.NODE_GROUPS_GONE,
+    DeleteControlPlane: lifecycle.CONTROL_PLANE_GONE,
+    RemoveLeftover: lifecycle.NOTHING_LEFT,
+}
+
+
+def after_failure(action: Action, deleting: bool, error: OutsideError) -> Condition:
+    """The condition an action serves, after it failed: broken when asking again is vain or needs a person, else Unknown."""
+    kind = _SERVES[type(action)]
+    if isinstance(action, DeleteNodeGroup) and not deleting:
+        kind = lifecycle.NODE_GROUPS
+    words = f"Could not {action.describe()}: {error.message}"
+    make = waiting if isinstance(error, Unavailable) else broken
+    return make(kind, error.reason, words)

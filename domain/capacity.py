@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-
 @dataclass(frozen=True, slots=True)
 class KubernetesVersion:
     """EKS DescribeClusterVersions. `standard`: in STANDARD_SUPPORT now. `default`: what EKS itself would take."""

@@ -106,7 +106,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """One cluster, from request to receipt. Times are epoch seconds; `version` counts saves and guards each of them."""
+    """One cluster, from request to receipt. Times are epoch seconds; `version` counts saves and guards each of them.
+
+    `spent_usd` is metered from pass to pass at list prices; None once a price was unknown while something ran.
+    """
 
     id: str
     spec: ClusterSpec
@@ -125,6 +128,9 @@ class Cluster:
     scores: tuple[NodeScore, ...] = ()
     group_generation: int = 0
     retry_from: float = 0.0
+    spent_usd: float | None = 0.0
+    metered_at: float = 0.0
+    usd_per_hour_now: float | None = 0.0
     receipt: Receipt | None = None
     version: int = 0
 

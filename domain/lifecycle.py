@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from domain.cluster import Cluster, Phase
 from domain.conditions import Condition
 
@@ -31,6 +33,9 @@ CREATE_ORDER = (
     PROVEN,
     INSIGHTS,
 )
+
+# Insights are advice: they are read and shown, and a cluster is ready without them.
+REQUIRED = tuple(kind for kind in CREATE_ORDER if kind != INSIGHTS)
 
 DELETE_APPROVED = "DeletionApproved"
 LOAD_BALANCERS_GONE = "LoadBalancersGone"
@@ -65,9 +70,13 @@ def phase(cluster: Cluster) -> Phase:
     if any(c is not None and c.is_false for c in steps):
         return Phase.TROUBLE
     # A ready cluster that could not be read for a while is still a ready cluster; the card says what is unknown.
-    if cluster.ready_at is not None or all(c is not None and c.is_true for c in steps):
-        return Phase.READY
-    return Phase.PROVISIONING
+    return Phase.READY if cluster.ready_at is not None else Phase.PROVISIONING
+
+
+def all_proven(conditions: Iterable[Condition]) -> bool:
+    """True when every required condition holds and the insights have been looked at."""
+    known = {c.type: c for c in conditions}
+    return INSIGHTS in known and all(kind in known and known[kind].is_true for kind in REQUIRED)
 
 
 def _phase_of_request(cluster: Cluster) -> Phase:

@@ -189,7 +189,6 @@ LEFTOVER_KINDS = (
 )
 
 
-
 @dataclass(frozen=True, slots=True)
 class Observed:
     """Everything one pass saw. What it did not look for is NOT_LOOKED; what it could not read is Unreadable."""

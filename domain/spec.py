@@ -106,5 +106,3 @@ def gpu_group(instance_types: tuple[str, ...], gpus_per_node: int, nodes: int = 
         taints=(WORKER_TAINT,),
         gpus_per_node=gpus_per_node,
     )
-
-

@@ -63,7 +63,9 @@ class Decisions:
         if not verdict.allowed:
             raise Refused(verdict.reason, verdict.message)
         if click.digest != cluster.digest:
-            raise Refused("Changed", "The request or its price changed after this card was shown; look at the new card.")
+            raise Refused(
+                "Changed", "The request or its price changed after this card was shown; look at the new card."
+            )
         approval = Approval(click.approve, asked.actor.id, now, cluster.digest)
         expires = now + cluster.spec.ttl_s if click.approve else None
         return replace(cluster, approval=approval, expires_at=expires)

@@ -38,9 +38,7 @@ class Deletions:
         """Raises Refused where a later delete would be refused: for the question before the confirmation."""
         self._allow(cluster, asked, Act.DELETE)
 
-    def _change(
-        self, cluster_id: str, asked: Asked, act: Act, change: Callable[[Cluster, Asked], Cluster]
-    ) -> Cluster:
+    def _change(self, cluster_id: str, asked: Asked, act: Act, change: Callable[[Cluster, Asked], Cluster]) -> Cluster:
         for _ in range(RACES):
             cluster = self._clusters.get(cluster_id)
             if isinstance(cluster, Absent):

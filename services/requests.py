@@ -107,4 +107,3 @@ class Requests:
             f"{spec.name} exists already in {spec.region}: {phase(holder).lower()}, owned by <@{holder.spec.owner}>. "
             "Choose another name, or look at it with `/raygpu status " + spec.name + "`."
         )
-

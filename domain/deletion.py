@@ -1,0 +1,192 @@
+"""What to do next so that a cluster is gone and nothing of it is left: the order in which AWS lets things go.
+
+Load balancers before nodes, the CNI add-on beside the groups, detached interfaces before the control plane (else EKS
+leaves its security group behind), a sweep by tag at the end. What is not proven ours is never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from domain.actions import (
+    Action,
+    ApproveDeletion,
+    Decision,
+    DeleteAddon,
+    DeleteControlPlane,
+    DeleteNodeGroup,
+    LiftProtection,
+    RemoveLeftover,
+    RemoveLoadBalancers,
+)
+from domain.cluster import Cluster
+from domain.conditions import Condition, broken, find, held, merge, waiting
+from domain.failures import explain_issues
+from domain.lifecycle import (
+    CONTROL_PLANE_GONE,
+    DELETE_APPROVED,
+    DELETE_ORDER,
+    INTERFACES_GONE,
+    LOAD_BALANCERS_GONE,
+    NODE_GROUPS_GONE,
+    NOTHING_LEFT,
+)
+from domain.naming import TAG_DELETE, deletion_tag, is_ours
+from domain.observation import Absent, ControlPlane, Leftover, NotLooked, Unreadable
+from domain.stages import Stage, View, unreadable
+
+GROUPS_PATIENCE_S = 30 * 60
+PLANE_PATIENCE_S = 25 * 60
+SWEEP_PATIENCE_S = 15 * 60
+BALANCERS_PATIENCE_S = 10 * 60
+# Lists of AWS lag behind: "nothing there" counts only when it was seen again after this time.
+SECOND_LOOK_S = 30.0
+
+POLL_S = 10.0
+POLL_TROUBLE_S = 30.0
+
+
+def decide(view: View) -> Decision:
+    """One pass of deletion: every stage whose predecessor holds is judged; the first that does not hold ends the pass."""
+    conditions: list[Condition] = []
+    actions: list[Action] = []
+    for judge in STAGES:
+        stage = judge(view)
+        conditions.append(stage.condition)
+        actions.extend(stage.actions)
+        if not stage.done:
+            break
+    over = all((c := find(conditions, kind)) is not None and c.is_true for kind in DELETE_ORDER)
+    merged = merge(view.cluster.conditions, conditions, view.now)
+    trouble = any(c.is_false for c in merged if c.type in DELETE_ORDER)
+    return Decision(tuple(actions), tuple(conditions), None if over else POLL_TROUBLE_S if trouble else POLL_S)
+
+
+def ours(view: View) -> ControlPlane | None:
+    """The control plane, if it stands and is proven ours."""
+    plane = view.observed.control_plane
+    return plane if isinstance(plane, ControlPlane) and is_ours(view.cluster, plane) else None
+
+
+def _approved(view: View) -> Stage:
+    plane = view.observed.control_plane
+    if isinstance(plane, Unreadable):
+        return unreadable(DELETE_APPROVED, plane)
+    if isinstance(plane, NotLooked):
+        return Stage(waiting(DELETE_APPROVED, "NotLooked"))
+    if isinstance(plane, Absent):
+        return Stage(held(DELETE_APPROVED, "NoControlPlane", "There is no control plane."))
+    if not is_ours(view.cluster, plane):
+        return Stage(
+            held(DELETE_APPROVED, "NotOurs", f"The EKS cluster {plane.name} is not raygpu's; it is left alone.")
+        )
+    wish = view.cluster.deletion
+    if wish is not None and plane.tags.get(TAG_DELETE) != deletion_tag(wish.operation) and plane.status != "DELETING":
+        words = "Marking the cluster as approved for deletion."
+        return Stage(waiting(DELETE_APPROVED, "Tagging", words), (ApproveDeletion(wish.operation),))
+    if plane.deletion_protection and plane.status != "DELETING":
+        return Stage(waiting(DELETE_APPROVED, "Unprotecting", "Lifting deletion protection."), (LiftProtection(),))
+    return Stage(held(DELETE_APPROVED, "Tagged", "The cluster is marked for deletion."))
+
+
+def _balancers(view: View) -> Stage:
+    plane, seen = ours(view), view.observed.load_balancers
+    if plane is None or plane.status != "ACTIVE" or isinstance(seen, NotLooked) or not view.groups:
+        return Stage(held(LOAD_BALANCERS_GONE, "None", "No service can hold a load balancer any more."))
+    if isinstance(seen, Unreadable):
+        # What a dead API server hides is found by the sweep at the end, by its tags.
+        if view.age(LOAD_BALANCERS_GONE) > BALANCERS_PATIENCE_S:
+            return Stage(held(LOAD_BALANCERS_GONE, "Unseen", "The API server does not answer; the sweep will look."))
+        return unreadable(LOAD_BALANCERS_GONE, seen)
+    if seen:
+        words = f"Deleting {', '.join(seen)}."
+        return Stage(waiting(LOAD_BALANCERS_GONE, "Deleting", words), (RemoveLoadBalancers(seen),))
+    standing = _leftovers(view, "load-balancer")
+    if standing:
+        told = ", ".join(item.id for item in standing)
+        return Stage(waiting(LOAD_BALANCERS_GONE, "Draining", f"AWS is still removing {told}."))
+    return Stage(held(LOAD_BALANCERS_GONE, "Gone"))
+
+
+def _groups(view: View) -> Stage:
+    if ours(view) is None:
+        return Stage(held(NODE_GROUPS_GONE, "Gone"))
+    seen = view.observed.groups
+    if isinstance(seen, Unreadable):
+        return unreadable(NODE_GROUPS_GONE, seen)
+    if isinstance(seen, NotLooked):
+        return Stage(waiting(NODE_GROUPS_GONE, "NotLooked"))
+    if not seen:
+        return Stage(held(NODE_GROUPS_GONE, "Gone"))
+    actions = tuple(DeleteNodeGroup(g.name) for g in seen.values() if g.status != "DELETING")
+    addons = view.observed.addons
+    # ipamd must not outlive its nodes' last moments, or it leaves a detached interface behind.
+    cni = (DeleteAddon("vpc-cni"),) if isinstance(addons, Mapping) and "vpc-cni" in addons else ()
+    failed = [g for g in seen.values() if g.status == "DELETE_FAILED"]
+    if failed:
+        issue = explain_issues(failed[0].health)
+        words = f"{failed[0].name} could not be deleted: {issue.message if issue else 'EKS gives no reason'}."
+        return Stage(broken(NODE_GROUPS_GONE, "DeleteFailed", words), (*cni, *actions))
+    words = f"Draining and deleting {', '.join(sorted(seen))}."
+    return Stage(view.unfinished(NODE_GROUPS_GONE, "Deleting", words, GROUPS_PATIENCE_S), (*cni, *actions))
+
+
+def _interfaces(view: View) -> Stage:
+    seen = view.observed.leftovers
+    if ours(view) is None:
+        return Stage(held(INTERFACES_GONE, "Gone"))
+    if isinstance(seen, Unreadable):
+        return unreadable(INTERFACES_GONE, seen)
+    standing = _leftovers(view, "network-interface")
+    if standing:
+        told = ", ".join(item.id for item in standing)
+        condition = view.unfinished(INTERFACES_GONE, "Removing", f"Removing {told}.", SWEEP_PATIENCE_S)
+        return Stage(condition, tuple(RemoveLeftover(item) for item in standing if item.removable))
+    return Stage(held(INTERFACES_GONE, "Gone"))
+
+
+def _plane(view: View) -> Stage:
+    plane = ours(view)
+    if plane is None:
+        return Stage(held(CONTROL_PLANE_GONE, "Gone"))
+    if plane.status == "DELETING":
+        words = "AWS is deleting the control plane."
+        return Stage(view.unfinished(CONTROL_PLANE_GONE, "Deleting", words, PLANE_PATIENCE_S))
+    if plane.status in ("CREATING", "PENDING", "UPDATING"):
+        words = f"The control plane is {plane.status}; AWS lets it be deleted when that has ended."
+        return Stage(waiting(CONTROL_PLANE_GONE, "Waiting", words), (DeleteControlPlane(),))
+    return Stage(waiting(CONTROL_PLANE_GONE, "Deleting", "Deleting the control plane."), (DeleteControlPlane(),))
+
+
+def _sweep(view: View) -> Stage:
+    seen = view.observed.leftovers
+    if isinstance(seen, Unreadable):
+        return unreadable(NOTHING_LEFT, seen)
+    if isinstance(seen, NotLooked):
+        return Stage(waiting(NOTHING_LEFT, "NotLooked"))
+    if seen:
+        told = ", ".join(f"{item.kind} {item.id}" + (f" ({item.detail})" if item.detail else "") for item in seen)
+        condition = view.unfinished(NOTHING_LEFT, "Removing", f"Still there: {told}.", SWEEP_PATIENCE_S)
+        return Stage(condition, tuple(RemoveLeftover(item) for item in seen if item.removable))
+    before = view.cluster.condition(NOTHING_LEFT)
+    if before is not None and (before.is_true or (before.reason == "SecondLook" and _looked_long_ago(view))):
+        return Stage(held(NOTHING_LEFT, "Clean", "A sweep by tag and by name found nothing."))
+    return Stage(waiting(NOTHING_LEFT, "SecondLook", "Nothing is left; looking once more."))
+
+
+def _looked_long_ago(view: View) -> bool:
+    return view.age(CONTROL_PLANE_GONE) >= SECOND_LOOK_S
+
+
+def _leftovers(view: View, kind: str) -> tuple[Leftover, ...]:
+    seen = view.observed.leftovers
+    return tuple(item for item in seen if item.kind == kind) if isinstance(seen, tuple) else ()
+
+
+STAGES: tuple[Callable[[View], Stage], ...] = (_approved, _balancers, _groups, _interfaces, _plane, _sweep)
+
+
+def summary(cluster: Cluster) -> tuple[str, ...]:
+    """What was taken away, for the receipt."""
+    groups = tuple(f"node group {row.name} ({row.desired} × {row.instance_type})" for row in cluster.group_rows)
+    return (*groups, f"EKS control plane {cluster.eks_name}") if cluster.group_rows else (f"request {cluster.id}",)

@@ -1,0 +1,101 @@
+"""What the card shows of the live cluster: the node-group table and the GPU scorecard, and what it costs right now."""
+
+from __future__ import annotations
+
+from domain.cluster import Cluster, GroupRow, NodeScore
+from domain.failures import explain_issues
+from domain.gpu_stages import PASSED, gpu_nodes, is_proven, nodes_of, shortage
+from domain.money import HOURS_PER_MONTH, PriceList
+from domain.observation import Absent, ControlPlane, NodeGroup, SmokePod
+from domain.spec import NodeGroupSpec
+from domain.stages import View
+
+DISK_TOLERANCE = 0.05  # a file system is a little smaller than its volume; 20 GB instead of 1024 is what we look for
+
+
+def group_rows(view: View, prices: PriceList) -> tuple[GroupRow, ...]:
+    """A row per group that stands; the rows of the last pass when groups could not be read in this one."""
+    if not view.groups:
+        return view.cluster.group_rows
+    return tuple(_row(view, g, view.groups[g.name], prices) for g in view.cluster.spec.groups if g.name in view.groups)
+
+
+def _row(view: View, spec: NodeGroupSpec, seen: NodeGroup, prices: PriceList) -> GroupRow:
+    nodes = nodes_of(view, spec)
+    issue = explain_issues(seen.health)
+    return GroupRow(
+        name=seen.name,
+        status=seen.status,
+        created_at=seen.created_at,
+        min_size=seen.min_size,
+        max_size=seen.max_size,
+        desired=seen.desired,
+        instance_type=",".join(seen.instance_types),
+        image=seen.ami_type,
+        asg_name=seen.asg_name,
+        health=issue.reason if issue else "ok",
+        ready_nodes=sum(1 for n in nodes if n.ready),
+        gpus=sum(n.gpus_allocatable for n in nodes),
+        taints=tuple(str(t) for t in seen.taints),
+        usd_per_hour=_rate(spec, seen.desired, prices),
+    )
+
+
+def _rate(spec: NodeGroupSpec, nodes: int, prices: PriceList) -> float | None:
+    found = [prices.of(kind) for kind in spec.instance_types]
+    usd = [p.usd for p in found if p is not None and p.usd is not None]
+    if len(usd) < len(spec.instance_types) or prices.storage.usd is None:
+        return None
+    return nodes * (max(usd) + prices.storage.usd * spec.disk_gb / HOURS_PER_MONTH)
+
+
+def scores(view: View) -> tuple[NodeScore, ...]:
+    """A line per live GPU node; those of the last pass when nodes could not be read in this one."""
+    if not isinstance(view.observed.nodes, tuple):
+        return view.cluster.scores
+    pods = {p.node: p for p in view.observed.smoke_pods} if isinstance(view.observed.smoke_pods, tuple) else {}
+    lines = []
+    for node, group in gpu_nodes(view):
+        short = bool(node.ready) and node.gpus_allocatable < group.gpus_per_node
+        lines.append(
+            NodeScore(
+                node=node.name,
+                group=group.name,
+                instance_type=node.instance_type,
+                ready=node.ready,
+                taint_ok=all(t in node.taints for t in group.taints),
+                gpus=node.gpus_allocatable,
+                gpus_expected=group.gpus_per_node,
+                disk_ok=None if not node.disk_gb else node.disk_gb >= group.disk_gb * (1 - DISK_TOLERANCE),
+                smoke=_smoke(view, node.name, pods.get(node.name)),
+                note=shortage(view, node, group) if short else "",
+            )
+        )
+    return tuple(lines)
+
+
+def _smoke(view: View, node: str, pod: SmokePod | None) -> str:
+    if is_proven(view, node):
+        return PASSED
+    if not view.cluster.spec.smoke:
+        return "skipped"
+    if pod is None:
+        return "to come"
+    return "failed" if pod.phase == "Failed" else "running"
+
+
+def rate_now(view: View, rows: tuple[GroupRow, ...], prices: PriceList) -> float | None:
+    """USD per hour of what stands now; None when a price of something standing is unknown, the last rate when unread."""
+    plane = view.observed.control_plane
+    if not isinstance(plane, ControlPlane):
+        return 0.0 if not view.groups and isinstance(plane, Absent) else view.cluster.usd_per_hour_now
+    parts = [prices.control_plane.usd, *(r.usd_per_hour for r in rows if r.name in view.groups)]
+    return None if any(p is None for p in parts) else sum(p for p in parts if p is not None)
+
+
+def metered(cluster: Cluster, now: float) -> float | None:
+    """What was spent until now: the rate of the last pass for the time since. None once a rate was unknown."""
+    if cluster.spent_usd is None or cluster.usd_per_hour_now is None:
+        return None
+    hours = max(0.0, now - cluster.metered_at) / 3600 if cluster.metered_at else 0.0
+    return cluster.spent_usd + cluster.usd_per_hour_now * hours

@@ -1,0 +1,71 @@
+"""What the stages of creation and of deletion share: one pass's view of a cluster, and what a stage answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from domain.actions import Action
+from domain.cluster import Cluster
+from domain.conditions import Condition, Status, broken, waiting
+from domain.naming import is_ours
+from domain.observation import ControlPlane, NodeGroup, Observed, Unreadable
+
+RUNNING = frozenset({"ACTIVE", "UPDATING"})
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One pass: the record, what was seen, and when."""
+
+    cluster: Cluster
+    observed: Observed
+    now: float
+
+    @property
+    def plane(self) -> ControlPlane | None:
+        """Our control plane while it runs; None while it is created, gone, unreadable or somebody else's."""
+        plane = self.observed.control_plane
+        ours = isinstance(plane, ControlPlane) and is_ours(self.cluster, plane)
+        return plane if ours and isinstance(plane, ControlPlane) and plane.status in RUNNING else None
+
+    @property
+    def groups(self) -> dict[str, NodeGroup]:
+        """The node groups by name; empty when they were not or could not be read."""
+        groups = self.observed.groups
+        return dict(groups) if isinstance(groups, Mapping) else {}
+
+    def age(self, kind: str) -> float:
+        """Seconds since the condition of that type last changed its status; 0 for one not looked at before."""
+        condition = self.cluster.condition(kind)
+        return 0.0 if condition is None else self.now - condition.since
+
+    def late(self, kind: str, patience_s: float) -> bool:
+        """True when that condition is broken already, or has been Unknown for longer than `patience_s`."""
+        condition = self.cluster.condition(kind)
+        if condition is None or condition.is_true:
+            return False
+        return condition.is_false or self.age(kind) > patience_s
+
+    def unfinished(self, kind: str, reason: str, message: str, patience_s: float) -> Condition:
+        """Waiting, and after `patience_s` seconds of it broken: a timeout is a level, not an event."""
+        make = broken if self.late(kind, patience_s) else waiting
+        return make(kind, reason, message)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a stage answers: its condition, and what may be done about it now."""
+
+    condition: Condition
+    actions: tuple[Action, ...] = ()
+
+    @property
+    def done(self) -> bool:
+        """True when its condition holds."""
+        return self.condition.status is Status.TRUE
+
+
+def unreadable(kind: str, seen: Unreadable) -> Stage:
+    """Nothing is concluded and nothing done from what could not be read."""
+    return Stage(waiting(kind, seen.reason, seen.message))

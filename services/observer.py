@@ -1,0 +1,126 @@
+"""Looks at one cluster: every read of a pass, in an order in which a failed read spares the reads that hang on it.
+
+It decides nothing: what could not be read becomes Unreadable with the reason, what is not there becomes Absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from domain.cluster import Cluster
+from domain.errors import OutsideError
+from domain.lifecycle import PROVEN
+from domain.naming import is_ours
+from domain.observation import (
+    NOT_LOOKED,
+    ControlPlane,
+    LaunchFailure,
+    NodeGroup,
+    NotLooked,
+    Observed,
+    Unreadable,
+)
+from domain.stages import RUNNING
+from services.ports import (
+    AccessEntries,
+    Addons,
+    ApiServer,
+    ControlPlanes,
+    DevicePluginSets,
+    Leftovers,
+    NodeGroups,
+    SmokePods,
+)
+
+T = TypeVar("T")
+
+
+def read(call: Callable[[], T]) -> T | Unreadable:
+    """What the call answers, or why it did not."""
+    try:
+        return call()
+    except OutsideError as error:
+        return Unreadable(error.reason, error.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """The ports one looks through."""
+
+    planes: ControlPlanes
+    groups: NodeGroups
+    addons: Addons
+    access: AccessEntries
+    api: ApiServer
+    plugins: DevicePluginSets
+    smoke: SmokePods
+    leftovers: Leftovers
+
+
+class Observer:
+    """One look at one cluster."""
+
+    def __init__(self, eyes: Eyes) -> None:
+        self._eyes = eyes
+
+    def creation(self, cluster: Cluster) -> Observed:
+        """Everything the stages of creation judge."""
+        eyes, region, name = self._eyes, cluster.spec.region, cluster.eks_name
+        plane = read(lambda: eyes.planes.describe(region, name))
+        if not (isinstance(plane, ControlPlane) and is_ours(cluster, plane) and plane.status in RUNNING):
+            return Observed(control_plane=plane)
+        groups = read(lambda: eyes.groups.list(region, name))
+        api = read(lambda: eyes.api.version(plane)) if groups else NOT_LOOKED
+        return Observed(
+            control_plane=plane,
+            groups=groups,
+            launch_failures=self._launch_failures(region, groups),
+            addons=read(lambda: eyes.addons.list(region, name)),
+            own_principal=read(eyes.access.own_principal),
+            principals=read(lambda: eyes.access.principals(region, name)),
+            api_server=api,
+            nodes=_behind(api, lambda: eyes.api.nodes(plane)),
+            plugins=_behind(api, lambda: eyes.plugins.read(plane)),
+            smoke_pods=_behind(api, lambda: eyes.smoke.list(plane)) if cluster.spec.smoke else NOT_LOOKED,
+            insights=read(lambda: eyes.planes.insights(region, name)) if _is_proven(cluster) else NOT_LOOKED,
+        )
+
+    def deletion(self, cluster: Cluster) -> Observed:
+        """Everything the stages of deletion judge."""
+        eyes, region, name = self._eyes, cluster.spec.region, cluster.eks_name
+        plane = read(lambda: eyes.planes.describe(region, name))
+        leftovers = read(lambda: eyes.leftovers.find(region, cluster.id, name))
+        if not (isinstance(plane, ControlPlane) and is_ours(cluster, plane)):
+            return Observed(control_plane=plane, leftovers=leftovers)
+        groups = read(lambda: eyes.groups.list(region, name))
+        alive = plane.status in RUNNING and bool(groups)
+        return Observed(
+            control_plane=plane,
+            groups=groups,
+            addons=read(lambda: eyes.addons.list(region, name)),
+            load_balancers=read(lambda: eyes.api.load_balancers(plane)) if alive else NOT_LOOKED,
+            leftovers=leftovers,
+        )
+
+    def _launch_failures(self, region: str, groups: Mapping[str, NodeGroup] | Unreadable) -> tuple[LaunchFailure, ...]:
+        """Auto Scaling is asked only for groups on their way: an ACTIVE one has what it wants."""
+        if isinstance(groups, Unreadable):
+            return ()
+        found: list[LaunchFailure] = []
+        for group in groups.values():
+            if group.asg_name and group.status in ("CREATING", "UPDATING", "DEGRADED"):
+                seen = read(lambda g=group: self._eyes.groups.launch_failures(region, g.name, g.asg_name))  # type: ignore[misc]
+                found.extend(() if isinstance(seen, Unreadable) else seen)
+        return tuple(found)
+
+
+def _behind(api: str | Unreadable | NotLooked, call: Callable[[], T]) -> T | Unreadable | NotLooked:
+    """A read that goes through the API server: not tried when the server did not answer just now."""
+    return read(call) if isinstance(api, str) else api
+
+
+def _is_proven(cluster: Cluster) -> bool:
+    condition = cluster.condition(PROVEN)
+    return condition is not None and condition.is_true
