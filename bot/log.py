@@ -52,5 +52,6 @@ def configure(style: str, level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for chatty in ("apscheduler", "botocore", "boto3", "urllib3", "slack_bolt", "slack_sdk", "dramatiq", "kubernetes"):
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a tick that took longer than its period is no news
+    for chatty in ("botocore", "boto3", "urllib3", "slack_bolt", "slack_sdk", "dramatiq", "kubernetes"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -92,6 +92,15 @@ def read() -> Settings:
     )
 
 
+def read_config() -> Config:
+    """The configuration alone, for commands that do not speak to Slack; raises SettingsError."""
+    path = os.environ.get("RAYGPU_CONFIG")
+    try:
+        return load(Path(path) if path else None)
+    except ValueError as error:
+        raise SettingsError([str(error)]) from None
+
+
 def _from_files(faults: list[str]) -> dict[str, Any]:
     """A secret may come as the content of the file that NAME_FILE names (a mounted Kubernetes Secret)."""
     values = {}

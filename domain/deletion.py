@@ -33,7 +33,7 @@ from domain.lifecycle import (
 )
 from domain.naming import TAG_DELETE, deletion_tag, is_ours
 from domain.observation import Absent, ControlPlane, Leftover, NotLooked, Unreadable
-from domain.stages import Stage, View, unreadable
+from domain.stages import RUNNING, Stage, View, unreadable
 
 GROUPS_PATIENCE_S = 30 * 60
 PLANE_PATIENCE_S = 25 * 60
@@ -91,13 +91,18 @@ def _approved(view: View) -> Stage:
 
 def _balancers(view: View) -> Stage:
     plane, seen = ours(view), view.observed.load_balancers
-    if plane is None or plane.status != "ACTIVE" or isinstance(seen, NotLooked) or not view.groups:
+    if isinstance(view.observed.groups, Unreadable):
+        return unreadable(LOAD_BALANCERS_GONE, view.observed.groups)
+    if plane is None or plane.status not in RUNNING or isinstance(seen, NotLooked) or not view.groups:
         return Stage(held(LOAD_BALANCERS_GONE, "None", "No service can hold a load balancer any more."))
     if isinstance(seen, Unreadable):
         # What a dead API server hides is found by the sweep at the end, by its tags.
-        if view.age(LOAD_BALANCERS_GONE) > BALANCERS_PATIENCE_S:
+        before = view.cluster.condition(LOAD_BALANCERS_GONE)
+        if (before is not None and before.is_true) or view.age(LOAD_BALANCERS_GONE) > BALANCERS_PATIENCE_S:
             return Stage(held(LOAD_BALANCERS_GONE, "Unseen", "The API server does not answer; the sweep will look."))
         return unreadable(LOAD_BALANCERS_GONE, seen)
+    if isinstance(view.observed.leftovers, Unreadable):
+        return unreadable(LOAD_BALANCERS_GONE, view.observed.leftovers)
     if seen:
         words = f"Deleting {', '.join(seen)}."
         return Stage(waiting(LOAD_BALANCERS_GONE, "Deleting", words), (RemoveLoadBalancers(seen),))
@@ -118,8 +123,10 @@ def _groups(view: View) -> Stage:
         return Stage(waiting(NODE_GROUPS_GONE, "NotLooked"))
     if not seen:
         return Stage(held(NODE_GROUPS_GONE, "Gone"))
-    actions = tuple(DeleteNodeGroup(g.name) for g in seen.values() if g.status != "DELETING")
     addons = view.observed.addons
+    if isinstance(addons, Unreadable):
+        return unreadable(NODE_GROUPS_GONE, addons)
+    actions = tuple(DeleteNodeGroup(g.name) for g in seen.values() if g.status != "DELETING")
     # ipamd must not outlive its nodes' last moments, or it leaves a detached interface behind.
     cni = (DeleteAddon("vpc-cni"),) if isinstance(addons, Mapping) and "vpc-cni" in addons else ()
     failed = [g for g in seen.values() if g.status == "DELETE_FAILED"]
@@ -154,7 +161,7 @@ def _plane(view: View) -> Stage:
         return Stage(view.unfinished(CONTROL_PLANE_GONE, "Deleting", words, PLANE_PATIENCE_S))
     if plane.status in ("CREATING", "PENDING", "UPDATING"):
         words = f"The control plane is {plane.status}; AWS lets it be deleted when that has ended."
-        return Stage(waiting(CONTROL_PLANE_GONE, "Waiting", words), (DeleteControlPlane(),))
+        return Stage(view.unfinished(CONTROL_PLANE_GONE, "Waiting", words, PLANE_PATIENCE_S))
     return Stage(waiting(CONTROL_PLANE_GONE, "Deleting", "Deleting the control plane."), (DeleteControlPlane(),))
 
 
@@ -167,7 +174,9 @@ def _sweep(view: View) -> Stage:
     if seen:
         told = ", ".join(f"{item.kind} {item.id}" + (f" ({item.detail})" if item.detail else "") for item in seen)
         condition = view.unfinished(NOTHING_LEFT, "Removing", f"Still there: {told}.", SWEEP_PATIENCE_S)
-        return Stage(condition, tuple(RemoveLeftover(item) for item in seen if item.removable))
+        # While a stranger's cluster holds our name, what bears that name may be the stranger's.
+        gone = isinstance(view.observed.control_plane, Absent)
+        return Stage(condition, tuple(RemoveLeftover(item) for item in seen if item.removable and gone))
     before = view.cluster.condition(NOTHING_LEFT)
     if before is not None and (before.is_true or (before.reason == "SecondLook" and _looked_long_ago(view))):
         return Stage(held(NOTHING_LEFT, "Clean", "A sweep by tag and by name found nothing."))

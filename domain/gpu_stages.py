@@ -144,7 +144,9 @@ def shortage(view: View, node: Node, group: NodeGroupSpec) -> str:
     if group.brings_device_plugin:
         return f"{has}: the plugin inside Bottlerocket has not reported them. If that stays, replace the node."
     plugins = view.observed.plugins
-    if not isinstance(plugins, DevicePlugins) or isinstance(plugins.ours, Absent):
+    if not isinstance(plugins, DevicePlugins):
+        return f"{has}; the device plugin could not be read."
+    if isinstance(plugins.ours, Absent):
         return f"{has}: the device plugin is not installed yet."
     if any(p.ready and p.node == node.name for p in plugins.ours.pods):
         return f"{has}, though the device plugin runs there: look at the driver on the node."

@@ -20,7 +20,7 @@ from domain.actions import (
 )
 from domain.conditions import Condition, broken, held, merge, waiting
 from domain.failures import explain_issues, explain_launch
-from domain.lifecycle import ACCESS, ADDONS, CONTROL_PLANE, NODE_GROUPS, all_proven
+from domain.lifecycle import ACCESS, ADDONS, CONTROL_PLANE, CREATE_ORDER, NODE_GROUPS, all_proven
 from domain.naming import is_ours
 from domain.observation import Absent, ControlPlane, NodeGroup, NotLooked, Unreadable
 from domain.spec import NodeGroupSpec
@@ -49,9 +49,8 @@ def control_plane(view: View) -> Stage:
         return unreadable(CONTROL_PLANE, plane)
     if isinstance(plane, NotLooked):
         return Stage(waiting(CONTROL_PLANE, "NotLooked"))
-    before = view.cluster.condition(CONTROL_PLANE)
     if isinstance(plane, Absent):
-        if before is not None and (before.is_true or before.reason == "DeletedByHand"):
+        if _stood(view):
             words = (
                 "The control plane is gone though nobody asked raygpu for it. Press Delete to clean up what is left."
             )
@@ -61,6 +60,14 @@ def control_plane(view: View) -> Stage:
         words = f"An EKS cluster named {plane.name} exists that raygpu did not make; it is left alone."
         return Stage(broken(CONTROL_PLANE, "NameTaken", words))
     return Stage(_of_plane(view, plane))
+
+
+def _stood(view: View) -> bool:
+    """True when our control plane was ACTIVE once, or was last seen going; also where the last look was Unreadable."""
+    before = view.cluster.condition(CONTROL_PLANE)
+    going = before is not None and (before.is_true or before.reason in ("DeletedByHand", "Deleting"))
+    # The later stages are judged only behind a running control plane: to have looked at one is to have seen it.
+    return going or any(view.cluster.condition(kind) is not None for kind in CREATE_ORDER[1:])
 
 
 def _of_plane(view: View, plane: ControlPlane) -> Condition:
@@ -136,7 +143,7 @@ def _of_group(view: View, spec: NodeGroupSpec, seen: NodeGroup | None) -> tuple[
         return waiting(kind, "Creating", f"{spec.name} is asked for."), (
             CreateNodeGroup(spec, view.cluster.group_generation),
         )
-    if seen.status == "CREATE_FAILED" and retried > seen.created_at:
+    if retried > seen.created_at and _is_lost(view, seen):
         return waiting(kind, "Replacing", f"{spec.name} failed and is built again."), (DeleteNodeGroup(spec.name),)
     issue = explain_issues(seen.health)
     launch = next((f for f in view.observed.launch_failures if f.group == spec.name), None)
@@ -150,6 +157,13 @@ def _of_group(view: View, spec: NodeGroupSpec, seen: NodeGroup | None) -> tuple[
         words = f"{spec.name} is {seen.status.lower()}."
         return view.unfinished(kind, seen.status.title(), words, GROUP_PATIENCE_S), ()
     return broken(kind, seen.status.title().replace("_", ""), f"{spec.name} is {seen.status}. Press Retry."), ()
+
+
+def _is_lost(view: View, seen: NodeGroup) -> bool:
+    """CREATE_FAILED is final in EKS. A DEGRADED group is given up only when it is seen to have no node to lose."""
+    nodes = view.observed.nodes
+    empty = isinstance(nodes, tuple) and all(node.group != seen.name for node in nodes)
+    return seen.status == "CREATE_FAILED" or (seen.status == "DEGRADED" and empty)
 
 
 STAGES: tuple[Callable[[View], Stage | None], ...] = (

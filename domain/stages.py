@@ -40,16 +40,17 @@ class View:
         condition = self.cluster.condition(kind)
         return 0.0 if condition is None else self.now - condition.since
 
-    def late(self, kind: str, patience_s: float) -> bool:
-        """True when that condition is broken already, or has been Unknown for longer than `patience_s`."""
+    def late(self, kind: str, reason: str, patience_s: float) -> bool:
+        """True when that condition is broken for that very reason already, or Unknown for longer than `patience_s`."""
         condition = self.cluster.condition(kind)
         if condition is None or condition.is_true:
             return False
-        return condition.is_false or self.age(kind) > patience_s
+        # What was broken for another reason is on its way again, and its patience starts anew.
+        return condition.reason == reason if condition.is_false else self.age(kind) > patience_s
 
     def unfinished(self, kind: str, reason: str, message: str, patience_s: float) -> Condition:
         """Waiting, and after `patience_s` seconds of it broken: a timeout is a level, not an event."""
-        make = broken if self.late(kind, patience_s) else waiting
+        make = broken if self.late(kind, reason, patience_s) else waiting
         return make(kind, reason, message)
 
 

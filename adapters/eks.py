@@ -1,0 +1,337 @@
+"""Amazon EKS behind three ports: control planes, node groups and add-ons. It reports and obeys; what follows from what
+it sees is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from adapters.aws_session import AwsSession, Client, pages
+from adapters.faults import NOTHING_TO_CHANGE, aws_call
+from domain.errors import Missing, Rejected, Taken, Unavailable
+from domain.observation import (
+    ABSENT,
+    Absent,
+    Addon,
+    ControlPlane,
+    HealthIssue,
+    Insight,
+    LaunchFailure,
+    NodeGroup,
+)
+from domain.spec import Taint
+from services.ports import ControlPlaneOrder, NodeGroupOrder
+
+# EKS API reference, Taint: EKS writes the effects in capitals, Kubernetes in camel case.
+EKS_EFFECT = {"NoSchedule": "NO_SCHEDULE", "NoExecute": "NO_EXECUTE", "PreferNoSchedule": "PREFER_NO_SCHEDULE"}
+KUBERNETES_EFFECT = {eks: kubernetes for kubernetes, eks in EKS_EFFECT.items()}
+ID_TAG = "raygpu:id"
+DELETE_TAG = "raygpu:delete"
+
+
+class EksControlPlanes:
+    """EKS clusters."""
+
+    def __init__(self, session: AwsSession) -> None:
+        self._session = session
+
+    def describe(self, region: str, name: str) -> ControlPlane | Absent:
+        """The cluster, or ABSENT when EKS itself says that there is none of that name."""
+        try:
+            with aws_call("eks:DescribeCluster"):
+                return _control_plane(self._eks(region).describe_cluster(name=name)["cluster"], region)
+        except Missing:
+            return ABSENT
+
+    def create(self, order: ControlPlaneOrder) -> None:
+        """CreateCluster. A name in use is ours, and success, when it carries our clientRequestToken; else Taken."""
+        region = order.foundation.region
+        try:
+            with aws_call("eks:CreateCluster"):
+                self._eks(region).create_cluster(**_cluster_request(order))
+        except Taken:
+            standing = self.describe(region, order.name)
+            if isinstance(standing, Absent):
+                words = f"EKS says that the name {order.name} is in use, but does not show the cluster yet."
+                raise Unavailable("NotVisibleYet", words) from None
+            if standing.client_request_token != order.token:
+                words = f"{order.name} in {region} is a cluster that this request did not create."
+                raise Taken("NameTaken", words) from None
+
+    def tag(self, region: str, arn: str, tags: Mapping[str, str]) -> None:
+        """Adds or replaces tags of an EKS resource."""
+        with aws_call("eks:TagResource"):
+            self._eks(region).tag_resource(resourceArn=arn, tags=dict(tags))
+
+    def lift_protection(self, region: str, name: str) -> None:
+        """UpdateClusterConfig(deletionProtection=false); success where it is off already."""
+        try:
+            with aws_call("eks:UpdateClusterConfig"):
+                self._eks(region).update_cluster_config(name=name, deletionProtection=False)
+        except Rejected as refusal:
+            if refusal.reason != NOTHING_TO_CHANGE:
+                raise
+
+    def delete(self, region: str, name: str) -> None:
+        """DeleteCluster; success when it is gone or on its way. Raises Taken while node groups stand in it."""
+        try:
+            with aws_call("eks:DeleteCluster"):
+                self._eks(region).delete_cluster(name=name)
+        except Missing:
+            return
+        except Taken:
+            standing = self.describe(region, name)
+            if isinstance(standing, ControlPlane) and standing.status != "DELETING":
+                raise
+
+    def insights(self, region: str, name: str) -> tuple[Insight, ...]:
+        """Insights of category MISCONFIGURATION, all pages; none when the cluster is gone."""
+        try:
+            with aws_call("eks:ListInsights"):
+                wanted = {"categories": ["MISCONFIGURATION"]}
+                found = pages(self._eks(region), "list_insights", clusterName=name, filter=wanted)
+                return tuple(_insight(raw) for page in found for raw in page["insights"])
+        except Missing:
+            return ()
+
+    def _eks(self, region: str) -> Client:
+        return self._session.client("eks", region)
+
+
+class EksNodeGroups:
+    """EKS managed node groups and the scaling activities behind them."""
+
+    def __init__(self, session: AwsSession) -> None:
+        self._session = session
+
+    def list(self, region: str, cluster: str) -> Mapping[str, NodeGroup]:
+        """All groups by name, all pages; empty when the cluster is gone."""
+        try:
+            with aws_call("eks:ListNodegroups"):
+                found = pages(self._eks(region), "list_nodegroups", clusterName=cluster)
+                names = [name for page in found for name in page["nodegroups"]]
+        except Missing:
+            return {}
+        described = [self._describe(region, cluster, name) for name in names]
+        with aws_call("eks:DescribeNodegroup"):
+            groups = [_node_group(raw) for raw in described if raw is not None]
+        return {group.name: group for group in groups}
+
+    def create(self, order: NodeGroupOrder) -> None:
+        """CreateNodegroup, taints in the call. A name in use is success when the group carries our id; else Taken."""
+        region, name = order.foundation.region, order.group.name
+        try:
+            with aws_call("eks:CreateNodegroup"):
+                self._eks(region).create_nodegroup(**_group_request(order))
+        except Taken:
+            # DescribeNodegroup shows no clientRequestToken: the id tag, which only we write, tells whose it is.
+            raw = self._describe(region, order.cluster, name)
+            if raw is None:
+                words = f"EKS says that the node group {name} exists, but does not show it yet."
+                raise Unavailable("NotVisibleYet", words) from None
+            if raw.get("status") == "DELETING":
+                words = f"The node group {name} of {order.cluster} is still being deleted."
+                raise Taken("StillDeleting", words) from None
+            if raw.get("tags", {}).get(ID_TAG) != order.tags.get(ID_TAG):
+                words = f"{order.cluster} has a node group {name} that this request did not create."
+                raise Taken("NameTaken", words) from None
+
+    def delete(self, region: str, cluster: str, name: str) -> None:
+        """DeleteNodegroup; success when it is gone or on its way.
+
+        IAM lets no group go without the interlock tag. It is copied from the cluster, never made up: only a group
+        that never came up may go without an approved deletion.
+        """
+        raw = self._describe(region, cluster, name)
+        if raw is None or raw.get("status") == "DELETING":
+            return
+        try:
+            mark = self._approval(region, cluster, raw)
+            if mark and raw.get("tags", {}).get(DELETE_TAG) != mark:
+                with aws_call("eks:TagResource"):
+                    self._eks(region).tag_resource(resourceArn=raw["nodegroupArn"], tags={DELETE_TAG: mark})
+            with aws_call("eks:DeleteNodegroup"):
+                self._eks(region).delete_nodegroup(clusterName=cluster, nodegroupName=name)
+        except Missing:
+            return
+
+    def launch_failures(self, region: str, group: str, asg_name: str) -> tuple[LaunchFailure, ...]:
+        """Failed scaling activities since the last successful one, newest first (the order Auto Scaling keeps)."""
+        if not asg_name:
+            return ()
+        try:
+            with aws_call("autoscaling:DescribeScalingActivities"):
+                client = self._session.client("autoscaling", region)
+                found = pages(client, "describe_scaling_activities", AutoScalingGroupName=asg_name)
+                return tuple(_failures(group, (raw for page in found for raw in page["Activities"])))
+        except Missing:
+            return ()
+
+    def _approval(self, region: str, cluster: str, group: Mapping[str, Any]) -> str:
+        with aws_call("eks:DescribeCluster"):
+            tags = self._eks(region).describe_cluster(name=cluster)["cluster"].get("tags", {})
+        failed = "approved:create-failed" if group.get("status") == "CREATE_FAILED" else ""
+        return str(tags.get(DELETE_TAG, failed))
+
+    def _describe(self, region: str, cluster: str, name: str) -> dict[str, Any] | None:
+        try:
+            with aws_call("eks:DescribeNodegroup"):
+                answer = self._eks(region).describe_nodegroup(clusterName=cluster, nodegroupName=name)
+                return dict(answer["nodegroup"])
+        except Missing:
+            return None
+
+    def _eks(self, region: str) -> Client:
+        return self._session.client("eks", region)
+
+
+class EksAddons:
+    """EKS add-ons, at the version EKS takes by default."""
+
+    def __init__(self, session: AwsSession) -> None:
+        self._session = session
+
+    def list(self, region: str, cluster: str) -> Mapping[str, Addon]:
+        """All add-ons by name, all pages; empty when the cluster is gone."""
+        try:
+            with aws_call("eks:ListAddons"):
+                eks = self._session.client("eks", region)
+                found = pages(eks, "list_addons", clusterName=cluster)
+                names = [name for page in found for name in page["addons"]]
+        except Missing:
+            return {}
+        addons = (self._describe(eks, cluster, name) for name in names)
+        return {addon.name: addon for addon in addons if addon is not None}
+
+    def create(self, region: str, cluster: str, name: str, token: str) -> None:
+        """CreateAddon; an add-on that stands already is kept."""
+        try:
+            with aws_call("eks:CreateAddon"):
+                self._session.client("eks", region).create_addon(
+                    clusterName=cluster, addonName=name, resolveConflicts="OVERWRITE", clientRequestToken=token
+                )
+        except Taken:
+            return
+
+    def delete(self, region: str, cluster: str, name: str) -> None:
+        """DeleteAddon with what it installed."""
+        try:
+            with aws_call("eks:DeleteAddon"):
+                self._session.client("eks", region).delete_addon(clusterName=cluster, addonName=name)
+        except Missing:
+            return
+
+    def _describe(self, eks: Client, cluster: str, name: str) -> Addon | None:
+        try:
+            with aws_call("eks:DescribeAddon"):
+                raw = eks.describe_addon(clusterName=cluster, addonName=name)["addon"]
+                return Addon(raw["addonName"], raw["status"], _health(raw))
+        except Missing:
+            return None
+
+
+def _cluster_request(order: ControlPlaneOrder) -> dict[str, object]:
+    return {
+        "name": order.name,
+        "version": order.version,
+        "roleArn": order.foundation.cluster_role,
+        "resourcesVpcConfig": {
+            "subnetIds": [subnet.id for subnet in order.foundation.subnets],
+            "endpointPublicAccess": True,
+            "endpointPrivateAccess": True,
+        },
+        # The API's own defaults are CONFIG_MAP, EXTENDED support (six times the fee later) and self-managed add-ons.
+        "accessConfig": {"authenticationMode": "API", "bootstrapClusterCreatorAdminPermissions": True},
+        "upgradePolicy": {"supportType": "STANDARD"},
+        "bootstrapSelfManagedAddons": False,
+        "clientRequestToken": order.token,
+        "tags": dict(order.tags),
+    }
+
+
+def _group_request(order: NodeGroupOrder) -> dict[str, object]:
+    group = order.group
+    taints = [{"key": t.key, "value": t.value, "effect": EKS_EFFECT[t.effect]} for t in group.taints]
+    return {
+        "clusterName": order.cluster,
+        "nodegroupName": group.name,
+        "amiType": group.ami_type,
+        "instanceTypes": [*group.instance_types],
+        "diskSize": group.disk_gb,
+        "capacityType": group.capacity_type,
+        "scalingConfig": {"minSize": group.min_size, "maxSize": group.max_size, "desiredSize": group.desired},
+        "subnets": [*order.subnets],
+        "nodeRole": order.foundation.node_role,
+        "nodeRepairConfig": {"enabled": True},
+        "clientRequestToken": order.token,
+        "tags": dict(order.tags),
+        **({"taints": taints} if taints else {}),
+    }
+
+
+def _control_plane(raw: Mapping[str, Any], region: str) -> ControlPlane:
+    return ControlPlane(
+        name=raw["name"],
+        region=region,
+        status=raw["status"],
+        version=raw.get("version", ""),
+        arn=raw["arn"],
+        endpoint=raw.get("endpoint", ""),
+        ca_data=raw.get("certificateAuthority", {}).get("data", ""),
+        client_request_token=raw.get("clientRequestToken", ""),
+        tags=dict(raw.get("tags", {})),
+        created_at=_epoch(raw.get("createdAt")),
+        deletion_protection=bool(raw.get("deletionProtection", False)),
+        health=_health(raw),
+    )
+
+
+def _node_group(raw: Mapping[str, Any]) -> NodeGroup:
+    scaling = raw.get("scalingConfig", {})
+    scaling_groups = raw.get("resources", {}).get("autoScalingGroups", [])
+    return NodeGroup(
+        name=raw["nodegroupName"],
+        status=raw["status"],
+        ami_type=raw.get("amiType", ""),
+        instance_types=tuple(raw.get("instanceTypes") or ()),
+        min_size=scaling.get("minSize", 0),
+        desired=scaling.get("desiredSize", 0),
+        max_size=scaling.get("maxSize", 0),
+        disk_gb=raw.get("diskSize"),
+        capacity_type=raw.get("capacityType", "ON_DEMAND"),
+        taints=tuple(_taint(taint) for taint in raw.get("taints") or ()),
+        asg_name=scaling_groups[0]["name"] if scaling_groups else "",
+        created_at=_epoch(raw.get("createdAt")),
+        health=_health(raw),
+    )
+
+
+def _taint(raw: Mapping[str, str]) -> Taint:
+    return Taint(raw["key"], raw.get("value", ""), KUBERNETES_EFFECT.get(raw["effect"], raw["effect"]))
+
+
+def _health(raw: Mapping[str, Any]) -> tuple[HealthIssue, ...]:
+    issues = raw.get("health", {}).get("issues") or ()
+    return tuple(
+        HealthIssue(issue.get("code", ""), issue.get("message", ""), tuple(issue.get("resourceIds") or ()))
+        for issue in issues
+    )
+
+
+def _insight(raw: Mapping[str, Any]) -> Insight:
+    status = raw.get("insightStatus", {})
+    return Insight(raw["name"], status.get("status", "UNKNOWN"), status.get("reason") or raw.get("description", ""))
+
+
+def _failures(group: str, activities: Iterable[Mapping[str, Any]]) -> Iterator[LaunchFailure]:
+    for activity in activities:
+        if activity["StatusCode"] == "Successful":
+            return
+        if activity["StatusCode"] == "Failed":
+            yield LaunchFailure(group, _epoch(activity["StartTime"]), activity.get("StatusMessage", ""))
+
+
+def _epoch(at: datetime | None) -> float:
+    return at.timestamp() if at is not None else 0.0

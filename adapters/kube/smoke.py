@@ -1,0 +1,104 @@
+"""GPU smoke pods: CUDA's vectorAdd, once per node, pinned to it by affinity. The port SmokePods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from adapters.kube.faults import unreadable
+from adapters.kube.nodes import GPU, epoch, toleration
+from adapters.kube.plugins import node_of, trouble
+from adapters.kube.wire import Call, Wire, read_all
+from domain.errors import Missing, Rejected, Taken
+from domain.observation import ControlPlane, SmokePod
+from domain.spec import Taint
+
+NAMESPACE = "default"
+IMAGE = "nvcr.io/nvidia/k8s/cuda-sample:vectoradd-cuda12.5.0"
+LABELS = {"app.kubernetes.io/name": "raygpu-smoke", "app.kubernetes.io/managed-by": "raygpu"}
+DEADLINE_S = 300
+MAX_LOG_BYTES = 4096
+MAX_MESSAGE = 300
+_PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
+_STOCK = Taint(GPU, "", "NoSchedule")
+
+
+class KubeSmokePods:
+    """Lists, starts and removes."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def list(self, plane: ControlPlane) -> tuple[SmokePod, ...]:
+        """The smoke pods that stand, those on their way out left out. A failed one brings the end of its log."""
+        selector = ",".join(f"{k}={v}" for k, v in LABELS.items())
+        items = read_all(self._wire, plane, _PODS, {"labelSelector": selector})
+        try:
+            return tuple(self._pod(plane, i) for i in items if not i["metadata"].get("deletionTimestamp"))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise unreadable(plane.name) from error
+
+    def run(self, plane: ControlPlane, node: str, tolerations: tuple[Taint, ...]) -> None:
+        """Creates the pod of that node; keeps one that stands."""
+        try:
+            self._wire.send(plane, Call("POST", _PODS, {"fieldManager": "raygpu"}, manifest(node, tolerations)))
+        except Taken as error:
+            if error.reason != "AlreadyExists":
+                raise
+
+    def remove(self, plane: ControlPlane, node: str) -> None:
+        """Deletes the pod of that node, whatever its phase; gone already is as good."""
+        try:
+            self._wire.send(plane, Call("DELETE", f"{_PODS}/{quote(name_of(node), safe='')}"))
+        except Missing:
+            return
+
+    def _pod(self, plane: ControlPlane, item: Mapping[str, Any]) -> SmokePod:
+        status = item.get("status") or {}
+        phase = str(status.get("phase", "Pending"))
+        message = trouble(status)
+        if phase == "Failed":
+            message = self._last_words(plane, item["metadata"]["name"]) or message
+        return SmokePod(node_of(item), phase, message[:MAX_MESSAGE], epoch(item["metadata"]["creationTimestamp"]))
+
+    def _last_words(self, plane: ControlPlane, name: str) -> str:
+        """The last line of its log; empty when the pod never wrote one or its node keeps it no longer."""
+        query = {"tailLines": "5", "limitBytes": str(MAX_LOG_BYTES)}
+        try:
+            log = self._wire.send(plane, Call("GET", f"{_PODS}/{quote(name, safe='')}/log", query))
+        except (Missing, Rejected):
+            return ""
+        lines = [line.strip() for line in log.decode(errors="replace").splitlines() if line.strip()]
+        return lines[-1] if lines else ""
+
+
+def name_of(node: str) -> str:
+    """The pod's name: one per node."""
+    return f"raygpu-smoke-{node}"
+
+
+def manifest(node: str, tolerations: tuple[Taint, ...]) -> dict[str, Any]:
+    """A pod that asks for one GPU of that node and for nothing else of the cluster."""
+    rule = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}
+    required = {"nodeSelectorTerms": [rule]}
+    container = {
+        "name": "vectoradd",
+        "image": IMAGE,
+        "resources": {"limits": {GPU: "1"}, "requests": {GPU: "1"}},
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name_of(node), "namespace": NAMESPACE, "labels": dict(LABELS)},
+        "spec": {
+            "restartPolicy": "Never",
+            "activeDeadlineSeconds": DEADLINE_S,
+            "terminationGracePeriodSeconds": 5,
+            "automountServiceAccountToken": False,
+            "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}},
+            "tolerations": [toleration(t) for t in sorted({*tolerations, _STOCK})],
+            "containers": [container],
+        },
+    }

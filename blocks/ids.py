@@ -1,0 +1,51 @@
+"""What a click says: action ids, callback ids, and the button value, which names a request and what was shown of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+APPROVE = "approve"
+DENY = "deny"
+RETRY = "retry"
+DELETE = "delete"
+DELETE_ASKED = "delete_asked"
+DELETE_KEPT = "delete_kept"
+OPEN_CREATE = "open_create"
+
+CREATE_VIEW = "create_cluster"
+NOTICE_VIEW = "notice"
+FIELD = "value"  # the action id inside every input block; the block id is the field's name
+
+VALUE_CHARACTERS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonValue:
+    """`digest` is what the card showed (spec and price); `generation` which try a Retry was pressed on."""
+
+    cluster_id: str
+    digest: str = ""
+    generation: int = 0
+
+
+def write(value: ButtonValue) -> str:
+    """The value as the button carries it."""
+    fields = {"id": value.cluster_id, "digest": value.digest, "generation": value.generation}
+    return json.dumps({key: held for key, held in fields.items() if held}, separators=(",", ":"))
+
+
+def read(text: str) -> ButtonValue | None:
+    """The value of a click; None when this is nothing write() ever wrote (an older card, a forged click)."""
+    if len(text) > VALUE_CHARACTERS:
+        return None
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(fields, dict):
+        return None
+    cluster_id, digest, generation = fields.get("id"), fields.get("digest", ""), fields.get("generation", 0)
+    if not isinstance(cluster_id, str) or not cluster_id or not isinstance(digest, str) or type(generation) is not int:
+        return None
+    return ButtonValue(cluster_id, digest, generation)

@@ -1,0 +1,44 @@
+"""`raygpu sandbox`: the local world, with or without the bot, for a person in a page or for a program over its API."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from typing import Annotated
+
+import typer
+
+from sandbox.local import Choice, LocalWorld
+
+DEMO_PORT = 8080
+
+
+def sandbox(  # noqa: PLR0913 - the options of a command are its parameters
+    headless: Annotated[bool, typer.Option(help="Print one JSON line when ready, and stay up.")] = False,
+    speed: Annotated[float, typer.Option(min=0.01, max=100_000, help="World seconds per real second.")] = 60.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 0,
+    no_bot: Annotated[bool, typer.Option("--no-bot", help="Start everything but the bot.")] = False,
+    socket_mode: Annotated[bool, typer.Option("--socket-mode", help="Speak Socket Mode instead of HTTP.")] = False,
+    kubernetes: Annotated[str, typer.Option(help="builtin; real control planes are to come.")] = "builtin",
+    port: Annotated[int | None, typer.Option(help="Of the page; default 8080, with --headless a free one.")] = None,
+) -> None:
+    """A local world on the wire: Slack with a page, AWS, Kubernetes, Redis. Costs nothing, touches nothing outside."""
+    if kubernetes != "builtin":
+        raise typer.BadParameter(f"{kubernetes!r} is not to be had; use builtin.", param_hint="--kubernetes")
+    chosen = port if port is not None else (0 if headless else DEMO_PORT)
+    world = LocalWorld(Choice(speed=speed, seed=seed, bot=not no_bot, socket_mode=socket_mode, port=chosen))
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        ready = world.start()
+        if headless:
+            typer.echo(json.dumps(ready))
+        else:
+            typer.echo(f"\nraygpu's sandbox is ready: {ready['page']}\n")
+            typer.echo("Type /raygpu create demo, switch to Bob, click Approve. One world minute passes in a second.")
+            typer.echo("Ctrl-C ends it.")
+        ended.wait()
+    finally:
+        world.stop()

@@ -1,0 +1,208 @@
+"""Puts the local world together: clock, world, its doors, Valkey, the foundation, Slack with its page, and the bot.
+
+Only endpoints differ from the real thing: the bot is a process of its own with nothing but its environment.
+"""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import socket
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import redis
+import uvicorn
+import yaml
+from fastapi import FastAPI
+
+from adapters.clock import Anchor as SharedAnchor
+from adapters.clock import SharedClock
+from bot.embedded import EmbeddedValkey
+from sandbox import page
+from sandbox.aws import AwsServer
+from sandbox.aws_moto import MotoNetwork
+from sandbox.bot_process import BotProcess, run_once
+from sandbox.control import Control
+from sandbox.kubernetes import KubernetesServer
+from sandbox.panel import Panel
+from sandbox.slack import SlackSandbox
+from sandbox.world.clock import Anchor, WorldClock
+from sandbox.world.world import World
+
+ACCOUNT = "111122223333"
+REGION = "us-west-2"
+BOT_TOKEN = "xoxb-sandbox-bot"  # noqa: S105 - the sandbox's own Slack knows no other
+APP_TOKEN = "xapp-sandbox-app"  # noqa: S105
+SIGNING_SECRET = "sandbox-signing-secret"  # noqa: S105
+CONFIG = {
+    "regions": [REGION],
+    "gpu_types": ["g4dn.xlarge", "g5.xlarge", "g5.2xlarge", "g5.12xlarge", "g6.xlarge", "g6e.xlarge", "p5.48xlarge"],
+    "approvers": ["U0BOB", "U0BORIS"],
+    "admins": ["U0CAROL"],
+}
+HEARTBEAT_S = 0.2
+SERVER_PATIENCE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was asked for on the command line. `port` 0: a free one."""
+
+    speed: float = 60.0
+    seed: int = 0
+    bot: bool = True
+    socket_mode: bool = False
+    port: int = 0
+
+
+class LocalWorld:
+    """Everything of one sandbox; `start` answers the ready line, `stop` leaves no process and no file."""
+
+    def __init__(self, choice: Choice) -> None:
+        self._choice = choice
+        self._folder = Path(tempfile.mkdtemp(prefix="raygpu-sandbox-"))
+        self.clock = WorldClock(time.time(), choice.speed)
+        self._kubernetes: KubernetesServer | None = None
+        self.world = World(
+            self.clock.now(),
+            seed=choice.seed,
+            account=ACCOUNT,
+            region=REGION,
+            cluster_endpoint=self._endpoint,
+            network=MotoNetwork(ACCOUNT),
+        )
+        self.slack = SlackSandbox(SIGNING_SECRET, BOT_TOKEN, APP_TOKEN, self.clock.now)
+        self.slack.mode = "socket" if choice.socket_mode else "http"
+        self._aws = AwsServer(self.world, self.tick)
+        self._valkey = EmbeddedValkey(self._folder)
+        self._web: uvicorn.Server | None = None
+        self._threads: list[threading.Thread] = []
+        self._ended = threading.Event()
+        self._bot: BotProcess | None = None
+
+    def tick(self) -> None:
+        """Bring the world to its clock."""
+        self.world.advance_to(self.clock.now())
+
+    def start(self) -> dict[str, Any]:
+        """`{"page", "control", "env"}` once everything answers, the bot included where one was asked for."""
+        endpoint = self._aws.start()
+        self._kubernetes = KubernetesServer(self.world, self.tick, principal_of=self._aws.principal_of)
+        self._kubernetes.start()
+        redis_url = self._valkey.start()
+        self._share_clock(redis_url)
+        env = self._environment(endpoint, redis_url, self._aws.credentials())
+        self._lay_foundation(env)
+        self._thread(self._beat)
+        base = self._serve()
+        env["SLACK_API_URL"] = f"{base}/api/"
+        self.slack.bot_url = f"http://127.0.0.1:{env['RAYGPU_HTTP_PORT']}/slack/events"
+        if self._choice.bot:
+            self._bot = BotProcess(env, self._folder / "bot.log")
+            self._bot.start()
+        return {"page": f"{base}/", "control": base, "env": env}
+
+    def stop(self) -> None:
+        """Ends the bot first, then what it speaks to; safe at any point of a start."""
+        if self._bot is not None:
+            self._bot.stop()
+        self._ended.set()
+        if self._web is not None:
+            self._web.should_exit = True
+        for thread in self._threads:
+            thread.join(timeout=10)
+        if self._kubernetes is not None:
+            self._kubernetes.stop()
+        self._aws.stop()
+        self._valkey.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _endpoint(self, key: str) -> tuple[str, str]:
+        if self._kubernetes is None:
+            raise RuntimeError("the Kubernetes door is not open yet")
+        return self._kubernetes.endpoint(key), base64.b64encode(self._kubernetes.ca_pem).decode()
+
+    def _share_clock(self, redis_url: str) -> None:
+        """The bot's one clock follows the world's through Redis, also when it is stepped."""
+        client = redis.Redis.from_url(redis_url)
+
+        shared = SharedClock(client, self._choice.speed)
+
+        def tell(anchor: Anchor) -> None:
+            shared.publish(SharedAnchor(anchor.real, anchor.virtual, anchor.speed))
+
+        tell(self.clock.anchor)
+        self.clock.listen(tell)
+
+    def _environment(self, endpoint: str, redis_url: str, keys: tuple[str, str]) -> dict[str, str]:
+        config = self._folder / "raygpu.yaml"
+        config.write_text(yaml.safe_dump(CONFIG), encoding="utf-8")
+        said = {"SLACK_APP_TOKEN": APP_TOKEN} if self._choice.socket_mode else {"SLACK_SIGNING_SECRET": SIGNING_SECRET}
+        return {
+            "SLACK_BOT_TOKEN": BOT_TOKEN,
+            **said,
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": keys[0],
+            "AWS_SECRET_ACCESS_KEY": keys[1],
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "RAYGPU_REDIS_URL": redis_url,
+            "RAYGPU_DATA_DIR": str(self._folder / "data"),
+            "RAYGPU_CONFIG": str(config),
+            "RAYGPU_HTTP_PORT": str(_free_port()),
+            "RAYGPU_HTTP_BIND": "127.0.0.1",
+            "RAYGPU_CLOCK_SPEED": f"{self._choice.speed:g}",
+        }
+
+    def _lay_foundation(self, env: dict[str, str]) -> None:
+        """What an administrator does once: `raygpu setup`, in a process with the same environment."""
+        done = run_once(env, "setup")
+        if done.returncode != 0:
+            raise RuntimeError(f"raygpu setup failed:\n{done.stdout}{done.stderr}")
+
+    def _beat(self) -> None:
+        while not self._ended.wait(HEARTBEAT_S):
+            self.tick()
+
+    def _serve(self) -> str:
+        """The web server of Slack's API, the control API and the page; answers its base URL."""
+        app = FastAPI(title="raygpu sandbox")
+        control = Control(self.world, self.clock, (self.slack,))
+        app.include_router(self.slack.router)
+        app.include_router(control.router())
+        page.mount(app, self.slack, Panel(self.world, self.clock, self.slack))
+        port = self._choice.port or _free_port()
+        self.slack.base_url = f"http://127.0.0.1:{port}"
+        config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", ws_max_size=2**20)
+        self._web = uvicorn.Server(config)
+        self._thread(self._web.run)
+        _wait_for(port)
+        return f"http://127.0.0.1:{port}"
+
+    def _thread(self, work: Any) -> None:
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(port: int) -> None:
+    """Returns when something listens there; raises RuntimeError when nothing does in time."""
+    deadline = time.monotonic() + SERVER_PATIENCE_S
+    pause = threading.Event()
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        pause.wait(0.05)
+    raise RuntimeError(f"the sandbox's web server did not come up on port {port}; is the port taken?")

@@ -1,0 +1,81 @@
+"""Door one of the Kubernetes half: the same ports as over the wire, straight over the world's clusters in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from adapters.kube import Call, KubeApiServer, KubeDevicePluginSets, KubeSmokePods
+from adapters.kube.faults import of_answer
+from domain.errors import Unavailable
+from domain.observation import ControlPlane
+from sandbox.world.kube_errors import Unreachable, unauthorized
+
+
+class MemoryWorld(Protocol):
+    """What the door needs of the world."""
+
+    @property
+    def apis(self) -> Mapping[str, Any]:
+        """The API servers that are up, by key."""
+
+    @property
+    def caller(self) -> str:
+        """The principal the bot acts as."""
+
+    @property
+    def lock(self) -> AbstractContextManager[Any]:
+        """Held around everything that reads or changes the world."""
+
+    def access_entries(self, cluster: str) -> Collection[str]:
+        """Principal ARNs with an access entry."""
+
+    def record(self, service: str, operation: str, params: Any, status: int, error: str | None = None) -> None:
+        """Enters a call into the world's log."""
+
+
+class MemoryWire:
+    """Calls reach the cluster whose key is the plane's name, or what `key_of` makes of the plane; no token, no TLS."""
+
+    def __init__(self, world: MemoryWorld, key_of: Callable[[ControlPlane], str] = lambda plane: plane.name) -> None:
+        self._world = world
+        self._key_of = key_of
+
+    def send(self, plane: ControlPlane, call: Call) -> bytes:
+        """The body of a successful answer. Raises the errors of domain.errors, as the wire does."""
+        with self._world.lock:
+            status, answer = self._answer(plane, call)
+            text = answer if isinstance(answer, str) else json.dumps(answer)
+        if not 200 <= status < 300:
+            raise of_answer(plane.name, status, {}, text.encode())
+        return text.encode()
+
+    def _answer(self, plane: ControlPlane, call: Call) -> tuple[int, Any]:
+        world, key = self._world, self._key_of(plane)
+        api = world.apis.get(key)
+        if api is None:
+            raise Unavailable("Unreachable", f"Kubernetes of {plane.name} could not be reached.")
+        params = {"cluster": key, "principal": world.caller, "query": dict(call.query), "body": call.body}
+        if world.caller not in world.access_entries(key):
+            refusal = unauthorized()
+            world.record("kubernetes", f"{call.method} {call.path}", params, refusal.code, refusal.reason)
+            return refusal.code, refusal.status()
+        headers = {"content-type": call.content_type, "user-agent": "raygpu"}
+        try:
+            status, answer = api.request(call.method, call.path, call.query, headers, call.body, world.caller)
+        except Unreachable as error:
+            raise Unavailable("Unreachable", f"Kubernetes of {plane.name} could not be reached: {error}.") from error
+        world.record("kubernetes", f"{call.method} {call.path}", params, status)
+        return status, answer
+
+
+class MemoryKube:
+    """The three Kubernetes ports over one world."""
+
+    def __init__(self, world: MemoryWorld, key_of: Callable[[ControlPlane], str] = lambda plane: plane.name) -> None:
+        wire = MemoryWire(world, key_of)
+        self.api_server = KubeApiServer(wire)
+        self.device_plugins = KubeDevicePluginSets(wire)
+        self.smoke_pods = KubeSmokePods(wire)
