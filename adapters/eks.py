@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.aws_session import AwsSession, Client, pages
-from adapters.faults import NOTHING_TO_CHANGE, aws_call
+from adapters.faults import NOTHING_TO_CHANGE, WRONG_STATE, aws_call
 from domain.errors import Missing, Rejected, Taken, Unavailable
 from domain.observation import (
     ABSENT,
@@ -81,9 +81,9 @@ class EksControlPlanes:
                 self._eks(region).delete_cluster(name=name)
         except Missing:
             return
-        except Taken:
-            standing = self.describe(region, name)
-            if isinstance(standing, ControlPlane) and standing.status != "DELETING":
+        except (Taken, Unavailable) as refusal:
+            standing = self.describe(region, name) if _speaks_of_state(refusal) else None
+            if standing is None or (isinstance(standing, ControlPlane) and standing.status != "DELETING"):
                 raise
 
     def insights(self, region: str, name: str) -> tuple[Insight, ...]:
@@ -216,12 +216,19 @@ class EksAddons:
             return
 
     def delete(self, region: str, cluster: str, name: str) -> None:
-        """DeleteAddon with what it installed."""
+        """DeleteAddon with what it installed; success when it is gone or on its way."""
+        eks = self._session.client("eks", region)
         try:
             with aws_call("eks:DeleteAddon"):
-                self._session.client("eks", region).delete_addon(clusterName=cluster, addonName=name)
+                eks.delete_addon(clusterName=cluster, addonName=name)
         except Missing:
             return
+        except (Taken, Unavailable) as refusal:
+            if not _speaks_of_state(refusal):
+                raise
+            standing = self._describe(eks, cluster, name)
+            if standing is not None and standing.status != "DELETING":
+                raise
 
     def _describe(self, eks: Client, cluster: str, name: str) -> Addon | None:
         try:
@@ -230,6 +237,11 @@ class EksAddons:
                 return Addon(raw["addonName"], raw["status"], _health(raw))
         except Missing:
             return None
+
+
+def _speaks_of_state(refusal: Taken | Unavailable) -> bool:
+    """Whether EKS refused for the state of the thing, which may be that it is going already."""
+    return isinstance(refusal, Taken) or refusal.reason == WRONG_STATE
 
 
 def _cluster_request(order: ControlPlaneOrder) -> dict[str, object]:

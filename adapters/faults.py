@@ -109,6 +109,7 @@ NOT_NOW = frozenset(
         "ResourcePropagationDelayException",
     }
 )
+WRONG_STATE = "InvalidRequest"  # the reason word of EKS's InvalidRequestException
 NOT_NOW_TEXTS = ("_IN_PROGRESS state",)
 # EKS answers InvalidParameterException with these words while a new role is still spreading through IAM.
 ROLE_NOT_READY_TEXTS = (

@@ -162,7 +162,7 @@ class AwsPrices:
         try:
             with aws_call("eks:DescribeClusterVersions"):
                 eks = self._session.client("eks", region)
-                found = pages(eks, "describe_cluster_versions", clusterVersions=[version], includeAll=True)
+                found = pages(eks, "describe_cluster_versions", clusterVersions=[version])
                 rows = [raw for page in found for raw in page["clusterVersions"]]
                 said = next((str(raw["versionStatus"]) for raw in rows if raw["clusterVersion"] == version), "")
         except OutsideError:

@@ -15,7 +15,6 @@ OPEN_CREATE = "open_create"
 
 CREATE_VIEW = "create_cluster"
 NOTICE_VIEW = "notice"
-FIELD = "value"  # the action id inside every input block; the block id is the field's name
 
 VALUE_CHARACTERS = 2000
 

@@ -45,7 +45,7 @@ class Form:
 
 
 def create_modal(form: Form) -> Block:
-    """The form. Each block id is the name of the option it fills, so that errors land at their fields."""
+    """The form. Each block id (and action id) is the name of the option it fills, so that errors land at their fields."""
     held = form.defaults
     types = _select("gpu", [(c.instance_type, describe(c)) for c in form.choices], held.gpu)
     hint = f"List price by the hour of one node in {form.priced_in}, without its disk."
@@ -102,7 +102,7 @@ def _field(name: str, label: str, element: dict[str, Any], *, hint: str = "", op
         "type": "input",
         "block_id": name,
         "label": plain_text(label, 100),
-        "element": {**element, "action_id": ids.FIELD},
+        "element": {**element, "action_id": name},
         "optional": optional,
     }
     return {**field, "hint": plain_text(hint, 300)} if hint else field

@@ -32,9 +32,10 @@ DRAINED_BYTES = 16 * 1024 * 1024  # a client that is still sending would see a r
 WINDOW_S = 300
 REPLAY_S = 600
 MOST_FIELDS = 200
+MALFORMED = "The body is not what Slack sends."
 WRITES_DOWN = "raygpu cannot write anything down right now, so nothing was done. Try again in a minute."
 # What Bolt's own constructors raise on a body of the wrong shape.
-SHAPE_ERRORS = (TypeError, AttributeError, KeyError, ValueError, RecursionError)
+SHAPE_ERRORS = (TypeError, AttributeError, LookupError, ValueError, RecursionError)
 
 REQUESTS = Counter("raygpu_slack_requests_total", "Requests to the Slack endpoint by outcome.", ["outcome"])
 SECONDS = Histogram(
@@ -126,10 +127,16 @@ class HttpLayer:
             except Refusal as no:
                 REQUESTS.labels("refused").inc()
                 logger.info("refused a request to the Slack endpoint: %s %s", no.status.value, no.sentence)
-                closing = (("Connection", "close"),) if no.status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE else ()
-                return _text(no.status, no.sentence, closing)
+                return _text(no.status, no.sentence)
             REQUESTS.labels("write_down" if context else "dispatched").inc()
+            return self._dispatched(request)
+
+    def _dispatched(self, request: BoltRequest) -> Answer:
+        try:
             return _converted(self._dispatch(request))
+        except SHAPE_ERRORS as malformed:  # Bolt's matchers, and its own error handler, trip over odd payloads
+            logger.warning("Bolt could not take a signed request apart", exc_info=malformed)
+            return _text(HTTPStatus.BAD_REQUEST, MALFORMED)
 
     def _first(self, signature: str) -> dict[str, str]:
         """Nothing for a first delivery; what to say instead of doing it where Redis cannot tell. Raises on a replay."""
@@ -189,7 +196,7 @@ def _request(environ: Environ, raw: bytes, context: dict[str, str]) -> BoltReque
         )
         return BoltRequest(mode="socket_mode", body=body, headers=headers, context=dict(context))
     except SHAPE_ERRORS as malformed:
-        raise Refusal(HTTPStatus.BAD_REQUEST, "The body is not what Slack sends.") from malformed
+        raise Refusal(HTTPStatus.BAD_REQUEST, MALFORMED) from malformed
 
 
 def _parsed(text: str, content_type: str) -> dict[str, Any]:

@@ -54,10 +54,13 @@ class WorkerPart:
 class Health:
     """What /healthz and /readyz say. Liveness never asks Redis: a blip there must not restart every pod."""
 
-    def __init__(self, bootstrap: Bootstrap, worker: WorkerPart | None, ticks: Ticks | None) -> None:
+    def __init__(
+        self, bootstrap: Bootstrap, worker: WorkerPart | None, ticks: Ticks | None, door: SocketDoor | None
+    ) -> None:
         self._bootstrap = bootstrap
         self._worker = worker
         self._ticks = ticks
+        self._door = door
 
     def healthy(self) -> str | None:
         """None, or which loop has stopped."""
@@ -68,11 +71,13 @@ class Health:
         return None
 
     def ready(self) -> str | None:
-        """None, or what is missing: Redis, or a loop."""
+        """None, or what is missing: Redis, the socket to Slack, or a loop."""
         try:
             redis_store.facts(self._bootstrap.redis)
         except RaygpuError as error:
             return error.message
+        if self._door is not None and not self._door.is_connected:
+            return "There is no socket to Slack."
         return self.healthy()
 
 
@@ -101,10 +106,12 @@ def _process(bootstrap: Bootstrap, roles: Roles) -> Process:
     stepped = clock.stepped if isinstance(clock, SharedClock) else _never
     ticks = Ticks(bootstrap.ticker, stepped, settings.clock_speed) if roles.ticks else None
     parts: list[Part] = [part for part in (worker, ticks) if part is not None]
-    health = Health(bootstrap, worker, ticks)
     app = build_app(bootstrap.use_cases, bootstrap.surface, token=settings.bot_token, api_url=settings.slack_api_url)
+    door = None
     if roles.web and settings.socket_mode:
-        parts.append(SocketDoor(app, settings.app_token, settings.slack_api_url))
+        door = SocketDoor(app, settings.app_token, settings.slack_api_url)
+        parts.append(door)
+    health = Health(bootstrap, worker, ticks, door)
     layer = HttpLayer(
         app.dispatch,
         redis_store.RedisOnce(bootstrap.ack_redis),

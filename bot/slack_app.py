@@ -23,6 +23,8 @@ from handlers.routes import UseCases, register
 # slack_bolt and slack_sdk log whole payloads at INFO and DEBUG; people's words have no business in a log.
 logger = logging.getLogger("raygpu.slack")
 logger.setLevel(logging.WARNING)
+bolt_logger = logging.getLogger("raygpu.slack.bolt")
+bolt_logger.setLevel(logging.ERROR)  # its WARNING for an unknown payload is a page of advice
 
 CONNECT_TIMEOUT_S = 10
 FIRST_PAUSE_S = 1.0
@@ -42,7 +44,7 @@ def build_app(use_cases: UseCases, surface: Surface, *, token: str, api_url: str
 
     app = App(
         name="raygpu",
-        logger=logger,
+        logger=bolt_logger,
         client=WebClient(base_url=api_url, timeout=CONNECT_TIMEOUT_S),
         authorize=authorize,
         process_before_response=True,  # ack after the one durable write; Bolt's default polls and starves (five threads)
@@ -109,7 +111,7 @@ class SocketDoor(SocketModeHandler):
         """One request, to its ack. Malformed ones are dropped with a line in the log; Slack tells the person."""
         try:
             self.handle(client, request)
-        except (TypeError, AttributeError, KeyError, ValueError) as malformed:
+        except (TypeError, AttributeError, LookupError, ValueError) as malformed:
             logger.warning("dropped a malformed %s over the socket: %s", request.type, type(malformed).__name__)
 
     @property

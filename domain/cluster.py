@@ -95,7 +95,7 @@ class NodeScore:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a deletion left behind: nothing, or `leftovers` by name. `usd` is None when a price was unknown."""
+    """The end of a cluster that began at `started_at` (its approval): what is gone. `usd`: None when a price was unknown."""
 
     started_at: float
     ended_at: float

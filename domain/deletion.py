@@ -23,6 +23,7 @@ from domain.cluster import Cluster
 from domain.conditions import Condition, broken, find, held, merge, waiting
 from domain.failures import explain_issues
 from domain.lifecycle import (
+    CONTROL_PLANE,
     CONTROL_PLANE_GONE,
     DELETE_APPROVED,
     DELETE_ORDER,
@@ -196,6 +197,12 @@ STAGES: tuple[Callable[[View], Stage], ...] = (_approved, _balancers, _groups, _
 
 
 def summary(cluster: Cluster) -> tuple[str, ...]:
-    """What was taken away, for the receipt."""
-    groups = tuple(f"node group {row.name} ({row.desired} × {row.instance_type})" for row in cluster.group_rows)
-    return (*groups, f"EKS control plane {cluster.eks_name}") if cluster.group_rows else (f"request {cluster.id}",)
+    """What was taken away, for the receipt: what was asked for, as far as it ever stood."""
+    stood = {row.name for row in cluster.group_rows}
+    groups = tuple(
+        f"node group {group.name} ({group.desired} × {group.instance_types[0]})"
+        for group in cluster.spec.groups
+        if group.name in stood
+    )
+    plane = cluster.condition(CONTROL_PLANE)
+    return (*groups, f"EKS control plane {cluster.eks_name}") if plane is not None else (f"request {cluster.id}",)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from domain.observation import HealthIssue
 
-_NO_CAPACITY = re.compile(r"InsufficientInstanceCapacity|sufficient \S+ capacity|UnfulfillableCapacity|MaxSpotInstance")
+_NO_CAPACITY = re.compile(r"InsufficientInstanceCapacity|sufficient \S+ capacity|UnfulfillableCapacity")
 _WANTED = re.compile(r"sufficient (\S+) capacity in the Availability Zone you requested \(([a-z0-9-]+)\)")
 _ELSEWHERE = re.compile(r"or choosing ([a-z0-9-]+(?:, [a-z0-9-]+)*)\.")
 _VCPU_LIMIT = re.compile(r"current vCPU limit of (\d+) allows")
@@ -55,6 +55,9 @@ def explain_launch(message: str) -> Explanation:
             f"The account's vCPU quota{allowed} does not allow this instance. Ask AWS for more quota, then press Retry.",
             final=True,
         )
+    if "MaxSpotInstanceCountExceeded" in message:
+        words = "The account's Spot quota does not allow this instance. Ask AWS for more quota, then press Retry."
+        return Explanation("QuotaExceeded", words, final=True)
     if _NO_CAPACITY.search(message):
         return Explanation("NoCapacity", _capacity_words(message), final=False)
     if "Fleet Requests" in message:
@@ -74,15 +77,23 @@ def _capacity_words(message: str) -> str:
 
 def explain_issues(issues: tuple[HealthIssue, ...]) -> Explanation | None:
     """The issue that tells the cause. NodeCreationFailure on DUMMY ids is noise beside a launch failure: no such node."""
-    telling = [i for i in issues if not any(r.startswith("DUMMY") for r in i.resources)] or list(issues)
+    telling = [i for i in issues if not _is_noise(i)] or list(issues)
     if not telling:
         return None
     launch = next((i for i in telling if i.code == "AsgInstanceLaunchFailures"), None)
     if launch is not None:
         return explain_launch(launch.message)
     first = telling[0]
+    if first.code == "NodeCreationFailure" and _is_noise(first):
+        words = "no instance could be started, and EKS has not said why yet. Wait; if it stays, press Retry."
+        return Explanation(first.code, f"{first.code}: {words}", final=False)
     cause, fix = _FIXES.get(first.code, (_short(first.message), "Press Retry, or Delete."))
     return Explanation(first.code, f"{first.code}: {cause}. {fix}", final=False)
+
+
+def _is_noise(issue: HealthIssue) -> bool:
+    """True where EKS made up an instance id because there was none."""
+    return any(name.startswith("DUMMY") for name in issue.resources)
 
 
 def _short(message: str, most: int = 240) -> str:

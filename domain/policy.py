@@ -65,8 +65,10 @@ def decide(actor: Actor, act: Act, cluster: Cluster | None, rules: Rules, now: f
     stranger = _outsider(actor)
     if stranger is not None:
         return stranger
-    if act in (Act.CREATE, Act.VIEW) or cluster is None:
+    if act in (Act.CREATE, Act.VIEW):
         return YES
+    if cluster is None:
+        return Verdict(False, "NoCluster", f"There is nothing to {act}.")
     if act in (Act.APPROVE, Act.DENY):
         return _on_request(actor, act, cluster, rules, now)
     if actor.id in (cluster.spec.owner, cluster.requester) or actor.id in rules.admins:
@@ -89,10 +91,10 @@ def _outsider(actor: Actor) -> Verdict | None:
 
 
 def _on_request(actor: Actor, act: Act, cluster: Cluster, rules: Rules, now: float) -> Verdict:
+    if actor.id in (cluster.requester, cluster.spec.owner) and act is Act.APPROVE:
+        return Verdict(False, "OwnRequest", "You cannot approve your own request; ask an approver.")
     if actor.id not in rules.approvers:
         return Verdict(False, "NotApprover", "Only the approvers of the configuration may decide on requests.")
-    if actor.id in (cluster.requester, cluster.spec.owner) and act is Act.APPROVE:
-        return Verdict(False, "OwnRequest", "You cannot approve your own request; ask another approver.")
     if cluster.approval is not None:
         done = "approved" if cluster.approval.approved else "denied"
         return Verdict(False, "AlreadyDecided", f"Already {done} by <@{cluster.approval.by}>.")

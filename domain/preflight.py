@@ -139,6 +139,8 @@ def _offering(group: NodeGroupSpec, facts: PreflightFacts) -> Check:
     if isinstance(facts.foundation, Foundation) and not subnets_for(facts.foundation, facts.zones, group):
         return Check(name, False, f"No zone of the foundation offers {' and '.join(group.instance_types)}.")
     zones = sorted(frozenset.intersection(*(facts.zones.get(k, frozenset()) for k in group.instance_types)))
+    if not zones:
+        return Check(name, False, f"No zone of this region offers {' and '.join(group.instance_types)}.")
     return Check(name, True, f"{', '.join(group.instance_types)} in {', '.join(zones)}")
 
 
@@ -163,6 +165,8 @@ def _quota(group: NodeGroupSpec, facts: PreflightFacts) -> Check:
 def _price(spec: ClusterSpec, prices: PriceList) -> Check:
     kinds = [kind for group in spec.groups for kind in group.instance_types]
     unknown = [k for k in kinds if (p := prices.of(k)) is None or p.usd is None]
+    unknown += [p.item for p in (prices.control_plane, prices.storage) if p.usd is None]
     if unknown:
         return Check("Price", None, f"The price of {', '.join(unknown)} is unknown.")
-    return Check("Price", True, f"list prices as of {max(p.as_of for p in prices.instances)}")
+    oldest = min(p.as_of for p in (*prices.instances, prices.control_plane, prices.storage))
+    return Check("Price", True, f"list prices as of {oldest}")

@@ -15,7 +15,11 @@ from domain.spec import GPU_AMIS, SPOT, ClusterSpec, cpu_group, gpu_group
 # EKS allows 100 characters; the cluster's name carries a prefix and a suffix, and must also serve as a label value (63).
 NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
 DURATION = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?")
+COUNT = re.compile(r"[0-9]{1,6}")
+# The team becomes an AWS tag value, which takes letters, digits and spaces of any script and these marks.
+TEAM = re.compile(r"[\w +\-=.:/@]*")
 MIN_TTL_S = 1800
+SHOWN = 40  # of what was mistyped, so much is repeated
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ def to_spec(options: CreateOptions, actor: Actor, rules: Rules, known: Mapping[s
         groups=(cpu_group(), group),
         ttl_s=_ttl(options.ttl, rules),
         owner=actor.id,
-        team=_line("team", options.team, 40),
+        team=_team(options.team),
         reason=_line("reason", options.reason, 300),
         smoke=options.smoke,
         access=rules.principals.get(actor.id, ()),
@@ -112,12 +116,14 @@ def _ami(text: str) -> str:
 
 
 def _count(field: str, text: str, default: int, most: int) -> int:
-    if not text.strip():
+    typed = text.strip()
+    if not typed:
         return default
-    # isdecimal alone would let digits of other scripts pass that AWS does not know.
-    if not (text.strip().isascii() and text.strip().isdecimal()) or not 1 <= int(text.strip()[:6]) <= most:
-        raise Refused("BadNumber", f"--{field} must be a whole number from 1 to {most}, not “{text.strip()}”.", field)
-    return int(text)
+    # \d would let digits of other scripts pass that AWS does not know; the length bounds what int() has to read.
+    if not COUNT.fullmatch(typed) or not 1 <= int(typed) <= most:
+        shown = typed if len(typed) <= SHOWN else f"{typed[:SHOWN]}…"
+        raise Refused("BadNumber", f"--{field} must be a whole number from 1 to {most}, not “{shown}”.", field)
+    return int(typed)
 
 
 def _region(text: str, rules: Rules) -> str:
@@ -125,6 +131,13 @@ def _region(text: str, rules: Rules) -> str:
     if region not in rules.regions:
         raise Refused("BadRegion", f"“{region}” is not open here. Regions: {', '.join(rules.regions)}.", "region")
     return region
+
+
+def _team(text: str) -> str:
+    team = _line("team", text, 40)
+    if not TEAM.fullmatch(team):
+        raise Refused("BadTeam", "--team may hold letters, digits, spaces and + - = . _ : / @ only.", "team")
+    return team
 
 
 def _line(field: str, text: str, most: int) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from domain.cluster import Cluster, GroupRow, NodeScore
 from domain.failures import explain_issues
 from domain.gpu_stages import PASSED, gpu_nodes, is_proven, nodes_of, shortage
 from domain.money import HOURS_PER_MONTH, PriceList
-from domain.observation import Absent, ControlPlane, NodeGroup, SmokePod
+from domain.observation import Absent, ControlPlane, NodeGroup, SmokePod, Unreadable
 from domain.spec import NodeGroupSpec
 from domain.stages import View
 
@@ -17,7 +19,16 @@ def group_rows(view: View, prices: PriceList) -> tuple[GroupRow, ...]:
     """A row per group that stands; the rows of the last pass when groups could not be read in this one."""
     if not view.groups:
         return view.cluster.group_rows
-    return tuple(_row(view, g, view.groups[g.name], prices) for g in view.cluster.spec.groups if g.name in view.groups)
+    rows = [_row(view, g, view.groups[g.name], prices) for g in view.cluster.spec.groups if g.name in view.groups]
+    if view.cluster.deletion is not None:
+        # Groups go at different times; the receipt still names each of them.
+        rows += [_gone(row) for row in view.cluster.group_rows if row.name not in view.groups]
+    order = [group.name for group in view.cluster.spec.groups]
+    return tuple(sorted(rows, key=lambda row: order.index(row.name)))
+
+
+def _gone(row: GroupRow) -> GroupRow:
+    return replace(row, status="DELETED", desired=0, ready_nodes=0, gpus=0, usd_per_hour=0.0)
 
 
 def _row(view: View, spec: NodeGroupSpec, seen: NodeGroup, prices: PriceList) -> GroupRow:
@@ -37,8 +48,13 @@ def _row(view: View, spec: NodeGroupSpec, seen: NodeGroup, prices: PriceList) ->
         ready_nodes=sum(1 for n in nodes if n.ready),
         gpus=sum(n.gpus_allocatable for n in nodes),
         taints=tuple(str(t) for t in seen.taints),
-        usd_per_hour=_rate(spec, seen.desired, prices),
+        usd_per_hour=_rate(spec, _paid_nodes(spec, seen, len(nodes)), prices),
     )
+
+
+def _paid_nodes(spec: NodeGroupSpec, seen: NodeGroup, joined: int) -> int:
+    """The nodes that cost money: EKS sets a group that it deletes to 0 at once, its instances drain and bill on."""
+    return spec.desired if seen.status == "DELETING" else max(seen.desired, joined)
 
 
 def _rate(spec: NodeGroupSpec, nodes: int, prices: PriceList) -> float | None:
@@ -89,6 +105,8 @@ def rate_now(view: View, rows: tuple[GroupRow, ...], prices: PriceList) -> float
     plane = view.observed.control_plane
     if not isinstance(plane, ControlPlane):
         return 0.0 if not view.groups and isinstance(plane, Absent) else view.cluster.usd_per_hour_now
+    if isinstance(view.observed.groups, Unreadable):
+        return view.cluster.usd_per_hour_now
     parts = [prices.control_plane.usd, *(r.usd_per_hour for r in rows if r.name in view.groups)]
     return None if any(p is None for p in parts) else sum(p for p in parts if p is not None)
 

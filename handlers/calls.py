@@ -92,7 +92,7 @@ def from_form(body: Mapping[str, Any]) -> Call:
     metadata = _metadata(view)
     key = _text(metadata, "key") or _text(view, "id")
     values = _part(_part(view, "state"), "values")
-    fields = {name: _entered(_part(_part(values, name), ids.FIELD)) for name in values if isinstance(name, str)}
+    fields = {name: _entered(_part(_part(values, name), name)) for name in values if isinstance(name, str)}
     return Call(
         via=Via.FORM,
         user=_text(_part(body, "user"), "id"),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from blocks.home import closed_view
 from blocks.text import cut, plain, sentence
 from domain.errors import RaygpuError, Refused
-from handlers.answers import Answer, FieldErrors, Say, ShowHome
+from handlers.answers import Answer, FieldErrors, Nothing, Say, ShowHome
 from handlers.calls import Call, UseCases, Via
 
 logger = logging.getLogger("raygpu.handlers")
@@ -44,6 +44,8 @@ def own_fault(call: Call, error: Exception) -> Answer:
     """A bug of ours: the log has it under the number the person may quote."""
     number = hashlib.sha256(call.operation.encode()).hexdigest()[:8]
     logger.error("fault %s in a listener (%s)", number, call.via, exc_info=error)
+    if call.via is Via.EVENT:
+        return Nothing()
     return said(
         call, f"Something went wrong on our side (fault {number}). Look with `/raygpu list` before trying again."
     )

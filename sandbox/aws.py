@@ -6,6 +6,7 @@ import io
 import re
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from moto.core.request import Request
@@ -59,7 +60,8 @@ class AwsServer:
         """Serve on 127.0.0.1 (port 0: a free one) with an empty account; answers the URL."""
         self.moto.reset()
         self._server = make_server("127.0.0.1", port, self._answer, threaded=True, request_handler=_Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, name="sandbox-aws", daemon=True)
+        serve = partial(self._server.serve_forever, poll_interval=0.05)
+        self._thread = threading.Thread(target=serve, name="sandbox-aws", daemon=True)
         self._thread.start()
         return f"http://127.0.0.1:{self._server.server_port}"
 
@@ -79,10 +81,15 @@ class AwsServer:
         with self.world.lock:
             return self.moto.make_user(user)
 
-    def principal_of(self, access_key: str, region: str | None = None) -> str:
-        """The IAM principal (user or role ARN) behind an access key, as EKS matches access entries."""
+    def principal_of(self, access_key: str) -> str | None:
+        """The IAM principal (user or role ARN) behind an access key, as EKS matches access entries; None: unknown."""
         with self.world.lock:
-            return self.moto.principal_of(access_key, region or self.world.region)
+            return self.moto.principal_of(access_key)
+
+    def secret_of(self, access_key: str) -> str | None:
+        """The secret of an access key, to check a signature with; None: unknown."""
+        with self.world.lock:
+            return self.moto.secret_of(access_key)
 
     def _answer(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         length = int(environ.get("CONTENT_LENGTH") or 0)
@@ -129,7 +136,7 @@ class AwsServer:
         return asked.service in _WORLD_SERVICES
 
     def _ask_world(self, asked: Asked, scope: Scope, request_id: str) -> Reply:
-        caller = self.moto.principal_of(scope.access_key, scope.region)
+        caller = self.moto.principal_of(scope.access_key)
         try:
             answer = self.world.aws(asked.service, str(asked.operation.name), asked.params, scope.region, caller)
         except AwsError as error:
@@ -140,7 +147,7 @@ class AwsServer:
         """A call moto answers: through the same gate, into the same log."""
         world, operation = self.world, str(asked.operation.name)
         try:
-            caller = self.moto.principal_of(scope.access_key, scope.region)
+            caller = self.moto.principal_of(scope.access_key) or world.caller
             world.gate.before(asked.service, operation, world.now, caller)
             if asked.service == "ec2":
                 self.moto.check_dependencies(operation, asked.params, scope.region)

@@ -36,13 +36,21 @@ class Moto:
         """Whether IAM has a role of that ARN."""
         return any(role.arn == arn for role in iam_backends[self.account][_PARTITION].get_roles())
 
-    def principal_of(self, access_key: str, region: str) -> str:
-        """The IAM principal behind an access key: a user, or the role of an assumed-role session."""
+    def principal_of(self, access_key: str) -> str | None:
+        """The IAM principal behind an access key: a user, or the role of an assumed-role session; None: unknown."""
         assumed = sts_backends[self.account][_PARTITION].get_assumed_role_from_access_key(access_key)
         if assumed is not None:
             return str(assumed.role_arn)
-        _, arn, _ = sts_backends[self.account][_PARTITION].get_caller_identity(access_key, region)
-        return str(arn)
+        user = iam_backends[self.account][_PARTITION].get_user_from_access_key_id(access_key)
+        return str(user.arn) if user is not None else None
+
+    def secret_of(self, access_key: str) -> str | None:
+        """The secret of an access key of this account; None: unknown."""
+        assumed = sts_backends[self.account][_PARTITION].get_assumed_role_from_access_key(access_key)
+        if assumed is not None:
+            return str(assumed.secret_access_key)
+        keys = (key for user in iam_backends[self.account][_PARTITION].users.values() for key in user.access_keys)
+        return next((str(key.secret_access_key) for key in keys if key.access_key_id == access_key), None)
 
     def make_user(self, name: str) -> tuple[str, str]:
         """An IAM user with an access key: (access key id, secret)."""

@@ -27,6 +27,7 @@ from werkzeug.exceptions import HTTPException
 from sandbox.world.errors import AwsError
 
 CBOR = "smithy-rpc-v2-cbor"
+CLASSIC_ELB = "2012-06-01"  # both kinds of load balancing sign with one name and differ in their API version
 # The names services sign with, where they differ from the names of their clients.
 _BY_SIGNING_NAME = {
     "servicequotas": "service-quotas",
@@ -57,7 +58,10 @@ def scope_of(request: Request) -> Scope | None:
     if len(parts) != 5:
         return None
     key, _, region, name, _ = parts
-    return Scope(key, region, _BY_SIGNING_NAME.get(name.lower(), name.lower()))
+    service = _BY_SIGNING_NAME.get(name.lower(), name.lower())
+    if service == "elbv2" and request.values.get("Version") == CLASSIC_ELB:
+        service = "elb"
+    return Scope(key, region, service)
 
 
 @dataclass(frozen=True, slots=True)

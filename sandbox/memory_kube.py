@@ -11,7 +11,8 @@ from adapters.kube import Call, KubeApiServer, KubeDevicePluginSets, KubeSmokePo
 from adapters.kube.faults import of_answer
 from domain.errors import Unavailable
 from domain.observation import ControlPlane
-from sandbox.world.kube_errors import Unreachable, unauthorized
+from sandbox.kube_access import admit
+from sandbox.world.kube_errors import KubeError, Unreachable
 
 
 class MemoryWorld(Protocol):
@@ -58,16 +59,16 @@ class MemoryWire:
         if api is None:
             raise Unavailable("Unreachable", f"Kubernetes of {plane.name} could not be reached.")
         params = {"cluster": key, "principal": world.caller, "query": dict(call.query), "body": call.body}
-        if world.caller not in world.access_entries(key):
-            refusal = unauthorized()
-            world.record("kubernetes", f"{call.method} {call.path}", params, refusal.code, refusal.reason)
-            return refusal.code, refusal.status()
         headers = {"content-type": call.content_type, "user-agent": "raygpu"}
+        error = None
         try:
+            admit(world.access_entries(key), world.caller, call.method, call.path)
             status, answer = api.request(call.method, call.path, call.query, headers, call.body, world.caller)
-        except Unreachable as error:
-            raise Unavailable("Unreachable", f"Kubernetes of {plane.name} could not be reached: {error}.") from error
-        world.record("kubernetes", f"{call.method} {call.path}", params, status)
+        except KubeError as refusal:
+            status, answer, error = refusal.code, refusal.status(), str(refusal.__cause__ or refusal.message)
+        except Unreachable as gone:
+            raise Unavailable("Unreachable", f"Kubernetes of {plane.name} could not be reached: {gone}.") from gone
+        world.record("kubernetes", f"{call.method} {call.path}", params, status, error)
         return status, answer
 
 

@@ -20,7 +20,7 @@ LEASE_S = 30.0
 
 @dataclass(slots=True)
 class _Due:
-    """One id of the due set. `at` is when it is due or, while `holder` lives, when the lease ends; None: never."""
+    """One id of the due set. `at` is when it is due or, while there is a `holder`, when the lease ends; None: never."""
 
     at: float | None = None
     holder: Lease | None = None
@@ -43,12 +43,12 @@ class MemoryDueSet:
     def wake(self, cluster_id: str, delay_s: float = 0.0) -> None:
         """Due no later than that."""
         entry = self._ids.setdefault(cluster_id, _Due())
-        now = self._clock.now()
-        at = now + max(delay_s, 0.0)
-        if entry.holder is not None and entry.at is not None and entry.at > now:
-            entry.wish = _earlier(entry.wish, at)
-        else:
+        at = self._clock.now() + max(delay_s, 0.0)
+        if entry.holder is None:
             self._set(cluster_id, _earlier(entry.at, at))
+        else:
+            # Also when the lease has run out: a slow owner may still say "done", and must not take the wish with it.
+            entry.wish = _earlier(entry.wish, at)
 
     def claim(self, cluster_id: str, owner: str) -> Lease | None:
         """The lease, None where the id is not due or somebody's lease on it runs."""

@@ -142,7 +142,8 @@ class Reconciler:
         conditions, succeeded = self._act(view, decision, lease)
         seen = self._metered(view, conditions)
         if decision.due_in is None and cluster.deletion is not None:
-            receipt = Receipt(cluster.deletion.at, now, deletion.summary(cluster), (), seen.spent_usd)
+            began = cluster.approval.at if cluster.approval is not None else cluster.created_at
+            receipt = Receipt(began, now, deletion.summary(cluster), (), seen.spent_usd)
             return Outcome(replace(seen, receipt=receipt), None, succeeded)
         return Outcome(seen, decision.due_in, succeeded)
 

@@ -133,10 +133,8 @@ class LossyProxy:
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
-    @property
-    def url(self) -> str:
-        """Where a client shall connect."""
-        return f"redis://127.0.0.1:{self._listener.getsockname()[1]}"
+    def __post_init__(self) -> None:
+        self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def lose_next(self, replies: int = 1) -> None:
         """The replies to the next scripts are read from the server and thrown away, the connections cut."""

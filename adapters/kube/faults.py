@@ -57,7 +57,7 @@ def _of_not_found(cluster: str, reason: str, words: str, body: bytes) -> Outside
 
 def of_failure(cluster: str, failure: Exception) -> OutsideError:
     """What it means that no answer came."""
-    if isinstance(failure, http.TimeoutError):
+    if isinstance(failure, http.ReadTimeoutError):
         return Unavailable("TimedOut", f"Kubernetes of {cluster} did not answer in time; it may have happened anyway.")
     if isinstance(failure, http.SSLError) or "SSLError" in str(failure):
         return Unavailable(

@@ -1,7 +1,7 @@
 """The due set: when to look at what, by Redis' clock, with one lease and a fencing epoch per id.
 
-A lease is a due time in the future, so a dead owner's id comes up by itself. A wake for a held id is kept at its
-earliest time and takes effect when the lease ends; for an expired lease it finds the id due already. Nobody polls
+A lease is a due time in the future, so a dead owner's id comes up by itself. A wake for a held id is kept, the earliest
+of several, and takes effect when the owner ends; once the lease has run out the id is due in any case. Nobody polls
 for work here: a message brings an id, and a tick sends what a message missed.
 """
 

@@ -17,8 +17,8 @@ STYLE = Path(__file__).parent / "page.css"
 def mount(app: FastAPI, slack: SlackSandbox, world: WorldPanel) -> None:
     """Serve the page at `/` of this app.
 
-    Call it last: NiceGUI takes every path that no earlier route has; one page runs per process at a time. `?user=U0BOB` chooses who
-    the tab acts as (Alice by default), `&place=home` or a channel id where it starts.
+    Call it last: NiceGUI takes every path that no earlier route has; one page runs per process at a time.
+    `?user=U0BOB` chooses who the tab acts as (Alice by default), `&place=home` or a channel id where it starts.
     """
 
     @ui.page("/", title="raygpu sandbox", favicon="⚡")

@@ -97,6 +97,8 @@ class WorldColumn:
         tag("button", "bk-button danger", text="Inject", type="button", testid="fault-inject").on("click", self._inject)
 
     def _choose(self, event: GenericEventArguments) -> None:
+        if str(event.args) == self._chosen:
+            return  # a redraw would throw away what was typed meanwhile
         self._chosen = str(event.args)
         self._form.clear()
         self._draw_form()

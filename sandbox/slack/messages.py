@@ -41,13 +41,13 @@ def with_ids(blocks: list[Json]) -> list[Json]:
     """The same blocks with a block_id and action_ids wherever the app gave none, as Slack stores them."""
     filled = []
     for block in blocks:
-        block = {**block, "block_id": block.get("block_id") or secrets.token_urlsafe(4)[:5]}
-        if block.get("type") in ("actions", "context_actions"):
-            block["elements"] = [_with_action_id(element) for element in block["elements"]]
+        whole = {**block, "block_id": block.get("block_id") or secrets.token_urlsafe(4)[:5]}
+        if whole["type"] == "actions":
+            whole["elements"] = [_with_action_id(element) for element in whole["elements"]]
         for key in ("accessory", "element"):
-            if isinstance(block.get(key), dict):
-                block[key] = _with_action_id(block[key])
-        filled.append(block)
+            if isinstance(whole.get(key), dict):
+                whole[key] = _with_action_id(whole[key])
+        filled.append(whole)
     return filled
 
 

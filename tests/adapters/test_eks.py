@@ -115,6 +115,12 @@ def test_delete_of_a_cluster_may_be_repeated_but_not_with_groups_in_it() -> None
         aws.fails("eks", "delete_cluster", "ResourceInUseException", status=409)
         aws.says("eks", "describe_cluster", {"cluster": {**CLUSTER, "status": "DELETING"}})
         planes.delete(REGION, "x")
+        aws.fails("eks", "delete_cluster", "InvalidRequestException", "Cluster is being deleted")
+        aws.fails("eks", "describe_cluster", "ResourceNotFoundException", status=404)
+        planes.delete(REGION, "x")
+        aws.fails("eks", "delete_cluster", "ServerException", status=500)
+        with pytest.raises(Unavailable):
+            planes.delete(REGION, "x")
         aws.fails("eks", "delete_cluster", "ResourceInUseException", "Cluster has nodegroups attached", 409)
         aws.says("eks", "describe_cluster", {"cluster": CLUSTER})
         with pytest.raises(Taken, match="nodegroups attached"):

@@ -36,6 +36,13 @@ def test_addons_are_listed_created_and_deleted_safely_twice() -> None:
         addons.create(REGION, "x", "coredns", "t")
         aws.fails("eks", "delete_addon", "ResourceNotFoundException", status=404)
         addons.delete(REGION, "x", "coredns")
+        aws.fails("eks", "delete_addon", "InvalidRequestException", "Addon is being deleted")
+        aws.says("eks", "describe_addon", {"addon": {**coredns, "status": "DELETING"}})
+        addons.delete(REGION, "x", "coredns")
+        aws.fails("eks", "delete_addon", "InvalidRequestException", "Addon is updating")
+        aws.says("eks", "describe_addon", {"addon": coredns})
+        with pytest.raises(Unavailable):
+            addons.delete(REGION, "x", "coredns")
 
 
 def test_principals_are_those_with_a_policy() -> None:

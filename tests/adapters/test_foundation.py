@@ -210,14 +210,17 @@ def _actions(row: dict[str, Any]) -> list[str]:
 
 
 def test_the_bot_writes_nothing_in_iam_and_has_no_wildcard_action() -> None:
-    """Of IAM it may read its roles and pass two of them, to EKS and EC2 only."""
+    """Of IAM it may read its roles and pass those of clusters and nodes, to EKS and EC2 only."""
     rows = _statements().values()
     iam = {action for row in rows for action in _actions(row) if action.startswith("iam:")}
     assert iam == {"iam:GetRole", "iam:ListAttachedRolePolicies", "iam:PassRole"}
     assert not [action for row in rows for action in _actions(row) if "*" in action]
     passed = _statements()["PassTheTwoRoles"]
     assert passed["Condition"]["StringEquals"]["iam:PassedToService"] == ["eks.amazonaws.com", "ec2.amazonaws.com"]
-    assert passed["Resource"] == ["ClusterRole.Arn", "NodeRole.Arn"]
+    assert [resource.rsplit(":", 1)[1] for resource in passed["Resource"]] == [
+        "role/raygpu-cluster-*",
+        "role/raygpu-node-*",
+    ]
 
 
 def test_every_write_is_bound_to_a_tag_or_to_the_name() -> None:

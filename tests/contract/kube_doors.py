@@ -1,6 +1,7 @@
 """The two doors to the Kubernetes half of the world: the real adapter over HTTPS, and memory."""
 
 import base64
+import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ class KubeIsland(Timeline):
         super().__init__(start)
         self.lock = threading.RLock()
         self.caller = BOT
-        self.entries: set[str] = {BOT}
+        self.entries: Any = {BOT}
         self.calls: list[tuple[str, int]] = []
         self.faults = Faults()
         register_kube_faults(self)
@@ -42,7 +43,7 @@ class KubeIsland(Timeline):
         """Lets that much of the world's time pass."""
         self.advance_to(self.now + seconds)
 
-    def access_entries(self, cluster: str) -> set[str]:
+    def access_entries(self, cluster: str) -> Any:
         return self.entries
 
     def record(self, service: str, operation: str, params: Any, status: int, error: str | None = None) -> None:
@@ -51,10 +52,13 @@ class KubeIsland(Timeline):
     def register_fault(self, name: str, params: Iterable[str], description: str, apply: Callable[..., Any]) -> None:
         self.faults.register(name, params, description, apply)
 
-    def foreign(self, method: str, path: str, body: Any, kind: str = "application/json", **query: str) -> tuple[int, Any]:
+    def foreign(
+        self, method: str, path: str, body: Any, kind: str = "application/json", **query: str
+    ) -> tuple[int, Any]:
         """Somebody else with kubectl."""
         headers = {"Content-Type": kind, "User-Agent": "kubectl/v1.34"}
-        return self.api.request(method, path, query, headers, body, "someone")
+        status, answer = self.api.request(method, path, query, headers, body, "someone")
+        return status, json.loads(json.dumps(answer))
 
     def join(self, name: str, group: str, ami: str, gpus: int = 0, taints: tuple[NodeTaint, ...] = ()) -> None:
         """An instance joins."""
@@ -108,9 +112,7 @@ def session() -> boto3.Session:
 @contextmanager
 def over_https(world: KubeIsland) -> Iterator[Doors]:
     """The real adapter: signed token, TLS, the kubernetes client."""
-    server = KubernetesServer(
-        world, lambda: None, principal_of={KEY: BOT}.get, secret_of={KEY: SECRET}.get
-    )
+    server = KubernetesServer(world, lambda: None, principal_of={KEY: BOT}.get, secret_of={KEY: SECRET}.get)
     server.start()
     try:
         yield Doors(world, HttpWire(EksTokens(session())), plane_of(server.endpoint(CLUSTER), server.ca_pem))

@@ -348,6 +348,12 @@ class TestErrors:
         with pytest.raises(Denied, match='cannot list resource "nodes"'):
             doors.server.nodes(doors.plane)
 
+    def test_an_entry_without_policy_is_denied(self, doors: Doors) -> None:
+        """Known, and allowed nothing."""
+        doors.world.entries = {doors.world.caller: []}
+        with pytest.raises(Denied, match="access policy"):
+            doors.server.nodes(doors.plane)
+
     def test_no_answer_is_unavailable(self, doors: Doors) -> None:
         """Never an empty list."""
         doors.world.faults.inject("kube_unreachable", cluster="raygpu-demo", seconds=30)

@@ -15,6 +15,7 @@ from worlds import (
     marked,
     plane,
     proven_record,
+    record,
     strangers,
     true,
     unknown,
@@ -364,10 +365,10 @@ def test_summary() -> None:
     row = GroupRow(GPU_GROUP, "ACTIVE", NOW, 0, 2, 2, "g5.12xlarge", "AMI", "asg", "ok", 2, 8, (), 1.0)
     built = proven_record(group_rows=(row,))
     assert deletion.summary(built) == (
-        "node group gpu-node-group (2 × g5.12xlarge)",
+        "node group gpu-node-group (1 × g5.xlarge)",
         f"EKS control plane {built.eks_name}",
     )
-    assert deletion.summary(proven_record()) == ("request demo-abc23",)
+    assert deletion.summary(record()) == ("request demo-abc23",)
 
 
 def test_observed_has_no_field_these_tables_forget() -> None:

@@ -82,19 +82,56 @@ def test_launch_failure_outweighs_every_other_issue() -> None:
     assert told is not None and told.reason == "NoCapacity"
 
 
-CODES = (
-    "AutoScalingGroupNotFound AutoScalingGroupInvalidConfiguration Ec2SecurityGroupNotFound "
-    "Ec2SecurityGroupDeletionFailure Ec2LaunchTemplateNotFound Ec2LaunchTemplateVersionMismatch "
-    "Ec2LaunchTemplateDeletionFailure Ec2LaunchTemplateInvalidConfiguration Ec2LaunchTemplateMaxLimitExceeded "
-    "Ec2LaunchTemplateVersionMaxLimitExceeded SourceEc2LaunchTemplateNotFound Ec2SubnetNotFound "
-    "Ec2SubnetInvalidConfiguration Ec2SubnetMissingIpv6Assignment Ec2SubnetListTooLong Ec2InstanceTypeDoesNotExist "
-    "IamInstanceProfileNotFound IamLimitExceeded IamNodeRoleNotFound IamThrottling NodeCreationFailure "
-    "NodeTerminationFailure PodEvictionFailure InstanceLimitExceeded InsufficientFreeAddresses AccessDenied "
-    "InternalFailure ClusterUnreachable AmiIdNotFound AutoScalingGroupOptInRequired AutoScalingGroupRateLimitExceeded "
-    "AutoScalingGroupInstanceRefreshActive KubernetesLabelInvalid LimitExceeded Unknown ConfigurationConflict "
-    "ResourceLimitExceeded ResourceNotFound IamRoleNotFound VpcNotFound Ec2ServiceNotSubscribed KmsGrantRevoked "
-    "KmsKeyNotFound KmsKeyMarkedForDeletion KmsKeyDisabled StsRegionalEndpointDisabled UnsupportedVersion Other"
-).split()
+CODES = [
+    "AutoScalingGroupNotFound",
+    "AutoScalingGroupInvalidConfiguration",
+    "Ec2SecurityGroupNotFound",
+    "Ec2SecurityGroupDeletionFailure",
+    "Ec2LaunchTemplateNotFound",
+    "Ec2LaunchTemplateVersionMismatch",
+    "Ec2LaunchTemplateDeletionFailure",
+    "Ec2LaunchTemplateInvalidConfiguration",
+    "Ec2LaunchTemplateMaxLimitExceeded",
+    "Ec2LaunchTemplateVersionMaxLimitExceeded",
+    "SourceEc2LaunchTemplateNotFound",
+    "Ec2SubnetNotFound",
+    "Ec2SubnetInvalidConfiguration",
+    "Ec2SubnetMissingIpv6Assignment",
+    "Ec2SubnetListTooLong",
+    "Ec2InstanceTypeDoesNotExist",
+    "IamInstanceProfileNotFound",
+    "IamLimitExceeded",
+    "IamNodeRoleNotFound",
+    "IamThrottling",
+    "NodeCreationFailure",
+    "NodeTerminationFailure",
+    "PodEvictionFailure",
+    "InstanceLimitExceeded",
+    "InsufficientFreeAddresses",
+    "AccessDenied",
+    "InternalFailure",
+    "ClusterUnreachable",
+    "AmiIdNotFound",
+    "AutoScalingGroupOptInRequired",
+    "AutoScalingGroupRateLimitExceeded",
+    "AutoScalingGroupInstanceRefreshActive",
+    "KubernetesLabelInvalid",
+    "LimitExceeded",
+    "Unknown",
+    "ConfigurationConflict",
+    "ResourceLimitExceeded",
+    "ResourceNotFound",
+    "IamRoleNotFound",
+    "VpcNotFound",
+    "Ec2ServiceNotSubscribed",
+    "KmsGrantRevoked",
+    "KmsKeyNotFound",
+    "KmsKeyMarkedForDeletion",
+    "KmsKeyDisabled",
+    "StsRegionalEndpointDisabled",
+    "UnsupportedVersion",
+    "Other",
+]
 
 
 @pytest.mark.parametrize("code", CODES)

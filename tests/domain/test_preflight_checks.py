@@ -26,7 +26,7 @@ FACTS = PreflightFacts(
     versions=(KubernetesVersion("1.35", True, True),),
     amis={g.ami_type: True for g in bottlerocket().groups},
     types=TYPES,
-    zones={name: ZONES for name in TYPES},
+    zones=dict.fromkeys(TYPES, ZONES),
     quotas={CPU_GROUP: Quota("L-1216C47A", "Standard", 5, 0), GPU_GROUP: ENOUGH},
     prices=prices(),
 )

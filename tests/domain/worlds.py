@@ -255,7 +255,7 @@ def proven_record(of: ClusterSpec | None = None, **changes: Any) -> Cluster:
         for n in range(g.desired)
     )
     known = tuple(true(kind) for kind in CREATE_ORDER)
-    return replace(cluster, conditions=known, scores=scores, ready_at=NOW - 900, **changes)
+    return replace(cluster, **{"conditions": known, "scores": scores, "ready_at": NOW - 900, **changes})
 
 
 def price(item: str, usd: float | None, unit: str = "hour", as_of: str = "2026-11-01") -> Price:

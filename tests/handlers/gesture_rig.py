@@ -19,7 +19,7 @@ from bot.http import HttpLayer, Probes
 from bot.slack_app import build_app
 from domain.capacity import InstanceType
 from domain.cluster import Cluster
-from domain.errors import Missing, OutsideError, Outdated, Taken, Unavailable
+from domain.errors import Missing, Outdated, OutsideError, Taken, Unavailable
 from domain.lifecycle import is_live
 from domain.money import PriceList
 from domain.observation import ABSENT, Absent
@@ -34,7 +34,9 @@ from services.waker import Waker
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 REAL_NOW = 1_790_000_500.0  # of the requests; the bot's own clock stands at NOW
-RULES = Rules(approvers=frozenset({"U0BOB", "U0BORIS"}), admins=frozenset({"U0CAROL"}), regions=("us-west-2", "eu-west-1"))
+RULES = Rules(
+    approvers=frozenset({"U0BOB", "U0BORIS"}), admins=frozenset({"U0CAROL"}), regions=("us-west-2", "eu-west-1")
+)
 PEOPLE = {
     "U0ALICE": Actor("U0ALICE", "alice"),
     "U0BOB": Actor("U0BOB", "bob"),
@@ -137,9 +139,6 @@ class World:
         """services.ports.Prices."""
         kinds = tuple(price(kind, USD.get(kind)) for kind in instance_types)
         return PriceList(kinds, price("EKS", 0.1), price("gp3", 0.08, "GB-month"))
-
-    def look_up_prices(self) -> None:
-        """Not needed here."""
 
     def suffix(self) -> str:
         """services.ports.Identifiers."""
@@ -267,7 +266,7 @@ class Rig:
 
     def submit(self, view: Mapping[str, Any], fields: Mapping[str, str], user: str = "U0ALICE") -> Reply:
         """The submit button of an open modal, with these fields filled in and the others as they opened."""
-        values = {block["block_id"]: {ids.FIELD: state(block, fields)} for block in inputs(view)}
+        values = {block["block_id"]: {block["block_id"]: state(block, fields)} for block in inputs(view)}
         shown = {**view, "id": "V1", "hash": "1.a", "state": {"values": values}}
         payload = {"type": "view_submission", "user": {"id": user}, "team": {"id": "T0RAYGPU"}, "view": shown}
         return self.payload({**payload, "trigger_id": self.trigger()})

@@ -49,7 +49,9 @@ class KubeIsland(Timeline):
         return self.entries
 
     def record(self, service: str, operation: str, params: Any, status: int, error: str | None = None) -> None:
-        self.calls.append({"service": service, "operation": operation, "params": params, "status": status, "error": error})
+        self.calls.append(
+            {"service": service, "operation": operation, "params": params, "status": status, "error": error}
+        )
 
     def register_fault(self, name: str, params: Iterable[str], description: str, apply: Callable[..., Any]) -> None:
         self.faults.register(name, params, description, apply)

@@ -28,7 +28,11 @@ def test_a_missing_object_is_a_status_of_reason_not_found(api: ClusterApi) -> No
     status, body = call(api, "GET", "/api/v1/nodes/nobody")
     assert status == 404
     assert body["message"] == 'nodes "nobody" not found'
-    assert (body["kind"], body["reason"], body["details"]) == ("Status", "NotFound", {"name": "nobody", "kind": "nodes"})
+    assert (body["kind"], body["reason"], body["details"]) == (
+        "Status",
+        "NotFound",
+        {"name": "nobody", "kind": "nodes"},
+    )
 
 
 def test_a_group_nobody_serves_is_404_in_plain_text_until_its_definition_is_created(
@@ -113,16 +117,28 @@ def test_a_strategic_patch_merges_containers_by_name_and_replaces_taints(world: 
     api.join(cpu_facts(world))
     kind = "application/strategic-merge-patch+json"
     patch = {"spec": {"taints": [{"key": "a", "effect": "NoSchedule"}]}}
-    assert call(api, "PATCH", f"/api/v1/nodes/{CPU_NODE}", patch, kind=kind)[1]["spec"]["taints"] == patch["spec"]["taints"]
+    assert (
+        call(api, "PATCH", f"/api/v1/nodes/{CPU_NODE}", patch, kind=kind)[1]["spec"]["taints"]
+        == patch["spec"]["taints"]
+    )
     call(api, "POST", PODS, pod("p"))
     fresh = {"spec": {"containers": [{"name": "main", "image": "busybox:1.38"}]}}
     containers = call(api, "PATCH", f"{PODS}/p", fresh, kind=kind)[1]["spec"]["containers"]
-    assert [(c["name"], c["image"], c["imagePullPolicy"]) for c in containers] == [("main", "busybox:1.38", "IfNotPresent")]
+    assert [(c["name"], c["image"], c["imagePullPolicy"]) for c in containers] == [
+        ("main", "busybox:1.38", "IfNotPresent")
+    ]
 
 
 @pytest.mark.parametrize(
     ("selector", "found"),
-    [("tier=a", "x"), ("tier!=a", "yz"), ("tier in (a, b)", "xy"), ("tier notin (a)", "yz"), ("tier", "xy"), ("!tier", "z")],
+    [
+        ("tier=a", "x"),
+        ("tier!=a", "yz"),
+        ("tier in (a, b)", "xy"),
+        ("tier notin (a)", "yz"),
+        ("tier", "xy"),
+        ("!tier", "z"),
+    ],
 )
 def test_label_selectors(api: ClusterApi, selector: str, found: str) -> None:
     """Equality, sets and existence."""
@@ -167,7 +183,12 @@ def test_lists_of_built_in_objects_do_not_repeat_their_kind(api: ClusterApi) -> 
 @pytest.mark.parametrize(
     ("path", "body", "status", "words"),
     [
-        (PODS, {"metadata": {"name": "Bad_Name"}, "spec": {"containers": [{"name": "a", "image": "b"}]}}, 422, "RFC 1123"),
+        (
+            PODS,
+            {"metadata": {"name": "Bad_Name"}, "spec": {"containers": [{"name": "a", "image": "b"}]}},
+            422,
+            "RFC 1123",
+        ),
         (PODS, {"metadata": {"name": "a"}, "spec": {}}, 422, "spec.containers: Required value"),
         (PODS, {"kind": "Node", "metadata": {"name": "a"}}, 400, "do not match"),
         ("/api/v1/namespaces/nowhere/pods", pod("a"), 404, 'namespaces "nowhere" not found'),

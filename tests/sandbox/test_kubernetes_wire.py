@@ -41,7 +41,13 @@ def server(world: KubeIsland) -> Iterator[KubernetesServer]:
 
 
 def token(
-    cluster: str = CLUSTER, *, key: str = KEY, secret: str = SECRET, region: str = "us-west-2", url: str = "", **headers: str
+    cluster: str = CLUSTER,
+    *,
+    key: str = KEY,
+    secret: str = SECRET,
+    region: str = "us-west-2",
+    url: str = "",
+    **headers: str,
 ) -> str:
     """A token signed by botocore, as the reference gives it."""
     session = boto3.Session(key, secret, region_name=region)
@@ -75,7 +81,9 @@ def get(server: KubernetesServer, path: str = "/api/v1/nodes", bearer: str = "",
 def api_client(server: KubernetesServer) -> client.ApiClient:
     """The real client, signing by itself."""
     config = client.Configuration(
-        host=server.endpoint(CLUSTER), ca_cert_data=server.ca_pem.decode(), api_key={"authorization": f"Bearer {token()}"}
+        host=server.endpoint(CLUSTER),
+        ca_cert_data=server.ca_pem.decode(),
+        api_key={"authorization": f"Bearer {token()}"},
     )
     return client.ApiClient(config)
 
@@ -142,8 +150,18 @@ def test_a_principal_without_access_entry_is_401_and_one_without_policy_403(
     world.entries = {BOT: set()}
     answer = get(server, bearer=token())
     assert (answer.status, answer.json()["reason"]) == (403, "Forbidden")
-    world.entries = {BOT: {"AmazonEKSClusterAdminPolicy"}}
+    world.entries = {BOT: ["arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"]}
     assert get(server, bearer=token()).status == 200
+
+
+def test_a_view_policy_reads_and_does_not_write(server: KubernetesServer, world: KubeIsland) -> None:
+    """403 names the verb and the resource."""
+    world.entries = {BOT: ["arn:aws:eks::aws:cluster-access-policy/AmazonEKSAdminViewPolicy"]}
+    core = client.CoreV1Api(api_client(server))
+    assert len(core.list_node().items) == 1
+    with pytest.raises(client.ApiException) as refused:
+        core.patch_node(GPU_NODE, {"spec": {"unschedulable": True}})
+    assert (refused.value.status, 'cannot patch resource "nodes"' in refused.value.body) == (403, True)
 
 
 def test_only_health_is_open_to_everybody(server: KubernetesServer) -> None:

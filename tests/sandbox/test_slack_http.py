@@ -367,7 +367,7 @@ def test_event_is_repeated_with_retry_headers_when_the_bot_failed(rig: Rig, bot:
     rig.slack.events.retry_delays = (0.05,)
 
     @bot.middleware
-    def fail_first(body: dict[str, Any], req: Any, resp: Any, next: Any) -> Any:  # noqa: A002 Bolt's own name
+    def fail_first(body: dict[str, Any], req: Any, resp: Any, next: Any) -> Any:
         seen.append((body["event_id"], (req.headers.get("x-slack-retry-num") or [None])[0]))
         if len(seen) == 1:
             resp.status = 500

@@ -108,7 +108,10 @@ def test_spot_has_its_own_quota_words_price_and_interruptions() -> None:
     rig.active_group(**rig.group_order(capacityType="SPOT"))
     taken = rig.instances()[0]
     assert taken["InstanceLifecycle"] == "spot"
-    assert rig.world.fleet.vcpu_in_use(REGION, "L-3819A6DF") == 4 and rig.world.fleet.vcpu_in_use(REGION, "L-DB2E81BA") == 0
+    assert (
+        rig.world.fleet.vcpu_in_use(REGION, "L-3819A6DF") == 4
+        and rig.world.fleet.vcpu_in_use(REGION, "L-DB2E81BA") == 0
+    )
     asked = {"InstanceTypes": ["g5.xlarge"], "AvailabilityZone": "us-west-2a"}
     price = float(rig.world.aws("ec2", "DescribeSpotPriceHistory", asked)["SpotPriceHistory"][0]["SpotPrice"])
     billed = {row["id"]: row["usd_per_hour"] for row in rig.world.bill()["resources"]}

@@ -90,7 +90,9 @@ def test_a_zone_without_room_for_control_planes_is_named_with_the_zones_that_hav
     """UnsupportedAvailabilityZoneException carries validZones."""
     rig = Rig()
     rig.world.zones_without_eks.add("us-west-2b")
-    error = refused(lambda: rig.eks("CreateCluster", **rig.order()), "UnsupportedAvailabilityZoneException", "us-west-2b")
+    error = refused(
+        lambda: rig.eks("CreateCluster", **rig.order()), "UnsupportedAvailabilityZoneException", "us-west-2b"
+    )
     assert error.extra["validZones"] == ["us-west-2a", "us-west-2c", "us-west-2d"]
 
 
@@ -165,7 +167,9 @@ def test_the_same_name_in_two_regions_is_two_clusters() -> None:
     rig.world.aws("eks", "CreateCluster", order, region="us-east-2")
     rig.wait(15 * 60)
     assert set(rig.world.apis) == {"demo", "demo.us-east-2"}
-    assert rig.world.aws("eks", "DescribeCluster", {"name": "demo"}, region="us-east-2")["cluster"]["status"] == "ACTIVE"
+    assert (
+        rig.world.aws("eks", "DescribeCluster", {"name": "demo"}, region="us-east-2")["cluster"]["status"] == "ACTIVE"
+    )
 
 
 def test_the_same_seed_and_calls_give_the_same_world() -> None:

@@ -112,7 +112,9 @@ class Rig:
     def activities(self, group: dict[str, Any]) -> list[dict[str, Any]]:
         """The scaling activities of a node group, newest first."""
         asg = group["resources"]["autoScalingGroups"][0]["name"]
-        return list(self.world.aws("autoscaling", "DescribeScalingActivities", {"AutoScalingGroupName": asg})["Activities"])
+        return list(
+            self.world.aws("autoscaling", "DescribeScalingActivities", {"AutoScalingGroupName": asg})["Activities"]
+        )
 
     def instances(self) -> list[dict[str, Any]]:
         """Every EC2 instance of the region."""

