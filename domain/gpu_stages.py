@@ -163,7 +163,9 @@ def proven(view: View) -> Stage | None:
     seen = view.observed.smoke_pods
     if isinstance(seen, Unreadable):
         return unreadable(PROVEN, seen)
-    pods = {pod.node: pod for pod in seen} if isinstance(seen, tuple) else {}
+    if isinstance(seen, NotLooked):
+        return None
+    pods = {pod.node: pod for pod in seen}
     names = {node.name for node, _ in found}
     actions: list[Action] = [RemoveSmokePod(name) for name in pods if name not in names]
     open_: list[str] = []
@@ -174,8 +176,6 @@ def proven(view: View) -> Stage | None:
         return Stage(broken(PROVEN, "SmokeFailed", " ".join(failed)), tuple(actions))
     if open_:
         return Stage(view.unfinished(PROVEN, "Testing", " ".join(open_), SMOKE_PATIENCE_S), tuple(actions))
-    if isinstance(seen, NotLooked):
-        return None
     return Stage(held(PROVEN, "Passed", f"vectorAdd passed on {len(found)} node(s)"), tuple(actions))
 
 

@@ -56,9 +56,10 @@ class AwsServer:
         self._thread: threading.Thread | None = None
         world.role_exists = self.moto.role_exists
 
-    def start(self, port: int = 0) -> str:
-        """Serve on 127.0.0.1 (port 0: a free one) with an empty account; answers the URL."""
-        self.moto.reset()
+    def start(self, port: int = 0, *, empty: bool = True) -> str:
+        """Serve on 127.0.0.1 (port 0: a free one), moto's state forgotten if `empty`; answers the URL."""
+        if empty:
+            self.moto.reset()
         self._server = make_server("127.0.0.1", port, self._answer, threaded=True, request_handler=_Handler)
         serve = partial(self._server.serve_forever, poll_interval=0.05)
         self._thread = threading.Thread(target=serve, name="sandbox-aws", daemon=True)
@@ -151,7 +152,10 @@ class AwsServer:
             world.gate.before(asked.service, operation, world.now, caller)
             if asked.service == "ec2":
                 self.moto.check_dependencies(operation, asked.params, scope.region)
+                body = self.moto.understandable(operation, asked.params, scope.region, body)
             reply = self._moto(environ, body)
+            if reply.status == 500 and reply.body.startswith(b"<!doctype html>"):
+                raise AwsError("NotImplemented", f"The sandbox has no such form of {asked.service} {operation}.", 501)
             self._hear_of_delete(asked, operation, scope.region, reply)
             world.gate.after(asked.service, operation)
         except AwsError as error:
@@ -172,7 +176,8 @@ class AwsServer:
             taken[:] = [int(status.split()[0]), dict(headers)]
             return lambda data: None
 
-        parts = self.moto.app({**environ, "wsgi.input": io.BytesIO(body)}, start_response)
+        environ = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        parts = self.moto.app(environ, start_response)
         data = b"".join(parts)
         return Reply(taken[0], taken[1], data)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from moto.core.config import default_user_config
 from moto.ec2.models import ec2_backends
@@ -59,6 +61,24 @@ class Moto:
             iam.create_user(self.account, name)
         key = iam.create_access_key(name)
         return str(key.access_key_id), str(key.secret_access_key)
+
+    def understandable(self, operation: str, params: Mapping[str, Any], region: str, body: bytes) -> bytes:
+        """The request body in words moto knows: it finds interfaces by their groups' ids, not by their names."""
+        filters = params.get("Filters") or []
+        if operation != "DescribeNetworkInterfaces" or not any(row["Name"] == "group-name" for row in filters):
+            return body
+        pairs = [(key, value) for key, value in parse_qsl(body.decode()) if not key.startswith("Filter.")]
+        for number, row in enumerate(filters, start=1):
+            name, values = row["Name"], row.get("Values") or []
+            if name == "group-name":
+                name, values = "group-id", self._group_ids(region, values) or ["sg-none"]
+            pairs.append((f"Filter.{number}.Name", name))
+            pairs += [(f"Filter.{number}.Value.{place}", value) for place, value in enumerate(values, start=1)]
+        return urlencode(pairs).encode()
+
+    def _group_ids(self, region: str, patterns: list[str]) -> list[str]:
+        groups = (group for rows in ec2_backends[self.account][region].groups.values() for group in rows.values())
+        return [str(group.id) for group in groups if any(fnmatchcase(group.name, pattern) for pattern in patterns)]
 
     def check_dependencies(self, operation: str, params: Mapping[str, Any], region: str) -> None:
         """EC2 refuses what moto lets pass (eks.md §17): a security group or subnet that an interface still uses."""

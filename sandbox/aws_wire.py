@@ -7,6 +7,7 @@ choose for the tagging API, by botocore's own reader and writer.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -162,12 +163,13 @@ def write(asked: Asked, answer: dict[str, Any] | AwsError, request_id: str) -> R
         context=SerializationContext(request_id),
         value_picker=DefaultAttributePicker(),
     )
-    failed = isinstance(answer, AwsError)
-    reply = writer.serialize(_Raised(answer) if isinstance(answer, AwsError) else answer)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # codes such as Throttling are AWS's own and in no service's model
+        reply = writer.serialize(_Raised(answer) if isinstance(answer, AwsError) else answer)
     status = answer.http_status if isinstance(answer, AwsError) and answer.http_status else reply["status_code"]
     headers = {**reply["headers"], "x-amzn-RequestId": request_id}
-    if failed and asked.protocol in ("json", "rest-json"):
-        headers["X-Amzn-Errortype"] = answer.code if isinstance(answer, AwsError) else ""
+    if isinstance(answer, AwsError) and asked.protocol in ("json", "rest-json"):
+        headers["X-Amzn-Errortype"] = answer.code
     body = reply["body"]
     return Reply(int(status), headers, body.encode() if isinstance(body, str) else body)
 

@@ -7,7 +7,7 @@ if redis.call('HEXISTS', KEYS[3], id) == 1 then
   -- Somebody works on it and the score is the end of their lease: the earliest wish waits until they end, or die.
   -- Also when that end has passed: a slow owner may still say "done", and must not take the wish away with it.
   local before = tonumber(redis.call('HGET', KEYS[4], id))
-  if true then redis.call('HSET', KEYS[4], id, at) end
+  if not before or before > at then redis.call('HSET', KEYS[4], id, at) end
 else
   redis.call('ZADD', KEYS[2], 'LT', at, id)
 end

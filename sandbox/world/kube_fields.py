@@ -108,7 +108,9 @@ def field_set(body: Mapping[str, Any]) -> frozenset[Path]:
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[frozenset[Path], frozenset[Path]]:
     """(changed or added, removed) between two versions of an object."""
-    before, after = owned_leaves(old), owned_leaves(new)
+    parts = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    before = owned_leaves({name: old[name] for name in parts if name in old})
+    after = owned_leaves({name: new[name] for name in parts if name in new})
     changed = frozenset(p for p, v in after.items() if p not in before or before[p] != v)
     return changed, frozenset(before.keys() - after.keys())
 

@@ -125,7 +125,9 @@ class ObjectStore:
         return record
 
     def write(self, kind: ResourceType, old: Record, body: Mapping[str, Any], writer: str, sub: str = "") -> Record:
-        """A plain update by a controller: `put` with its ownership."""
+        """A plain update by a controller: `put` with its ownership; nothing where it changes nothing."""
+        if body == old.body:
+            return old
         manager = Manager(writer, "Update", kind.api_version, sub)
         managers = after_update(old.managers, manager, old.body, body, rfc3339(self.now()))
         return self.put(kind, old, body, managers)

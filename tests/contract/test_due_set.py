@@ -145,6 +145,18 @@ def test_later_wake_given_to_a_dead_owner_survives(engine: Engine) -> None:
     assert engine.due.overdue(10) == ("demo-1",)
 
 
+def test_wake_is_answered_by_the_next_visit(engine: Engine) -> None:
+    """A wake kept during a visit is spent on the visit that follows, also when that one comes before its time."""
+    engine.due.wake("demo-1")
+    lease = claimed(engine)
+    engine.due.wake("demo-1", 60)
+    assert engine.due.done(lease, 10, True)
+    engine.advance(10)
+    assert engine.due.done(claimed(engine), None, True)
+    engine.advance(100)
+    assert engine.due.overdue(10) == ()
+
+
 def test_beat_keeps_the_lease(engine: Engine) -> None:
     """A beating owner keeps the id as long as it beats, and no longer."""
     engine.due.wake("demo-1")

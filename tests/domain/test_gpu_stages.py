@@ -308,6 +308,7 @@ RUN = (RunSmokePod(HOME, (WORKER_TAINT,)),)
 CLEAR = (RemoveSmokePod(HOME),)
 SMOKE_TABLE = [
     ("unreadable", {}, BLIND, None, (U, "Timeout"), ()),
+    ("not looked for", {}, NOT_LOOKED, None, None, ()),
     ("absent", {}, (), None, (U, "Testing"), RUN),
     ("pending", {}, "Pending", None, (U, "Testing"), ()),
     ("running", {}, "Running", None, (U, "Testing"), ()),

@@ -148,7 +148,8 @@ def building(draw: Any) -> tuple[Cluster, Observed]:
     if start is record:
         cluster = replace(cluster, conditions=draw(conditions(CREATE_ORDER)))
     cluster = replace(cluster, retry_from=draw(st.sampled_from([0.0, NOW - 500, NOW - 10])))
-    planes = st.sampled_from([ABSENT, strangers(cluster), *(plane(cluster, status) for status in PLANE_STATES)])
+    others = [ABSENT, strangers(cluster), *(plane(cluster, status) for status in PLANE_STATES)]
+    planes = st.one_of(st.just(plane(cluster)), st.sampled_from(others))  # half of them stand, so that the rest matters
     live = nodes(cluster)
     bare = tuple(replace(n, taints=(), gpus_allocatable=0) for n in live)
     wrong = DevicePlugins(DevicePlugin(None, 0, 0), draw(st.sampled_from([(), ("other/plugin",)])))
@@ -173,7 +174,8 @@ def removing(draw: Any) -> tuple[Cluster, Observed]:
     """A record that somebody wants gone, and anything that may be seen of it."""
     cluster = doomed(draw(st.sampled_from([bottlerocket, mixed]))(), conditions=draw(conditions(DELETE_ORDER)))
     ours = [make(cluster, status) for make in (plane, marked) for status in PLANE_STATES]
-    planes = st.sampled_from([ABSENT, strangers(cluster), marked(cluster, deletion_protection=True), *ours])
+    others = [ABSENT, strangers(cluster), marked(cluster, deletion_protection=True), *ours]
+    planes = st.one_of(st.just(marked(cluster)), st.sampled_from(others))
     left = [Leftover("network-interface", "eni-1"), Leftover("security-group", "sg-1"), Leftover("cluster", "c", False)]
     return cluster, Observed(
         control_plane=draw(silence(planes)),

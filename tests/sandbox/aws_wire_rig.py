@@ -9,6 +9,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from moto.ec2.models import ec2_backends
+from moto.logs.models import logs_backends
 
 from sandbox.aws import AwsServer
 from sandbox.aws_moto import MotoNetwork
@@ -20,12 +22,22 @@ TRUST = '{"Version":"2012-10-17","Statement":[]}'
 
 
 class Endpoint:
-    """A running server with clients, a VPC in three zones and two roles."""
+    """A running server with clients, a VPC in three zones and two roles. `fresh` gives it a new world."""
 
-    def __init__(self, world: World, server: AwsServer, url: str) -> None:
-        self.world, self.server, self.url = world, server, url
+    def __init__(self, server: AwsServer, url: str) -> None:
+        self.world, self.server, self.url = server.world, server, url
         self.keys = server.credentials()
         self.session = boto3.Session(*self.keys, region_name="us-west-2")
+        self._laid = 0
+
+    def fresh(self) -> Endpoint:
+        """A new world and an empty EC2; IAM stays, for its managed policies take seconds to load."""
+        self.world = World(START, account=ACCOUNT, network=MotoNetwork(ACCOUNT))
+        self.world.role_exists = self.server.moto.role_exists
+        self.server.world = self.world
+        for backends in (ec2_backends, logs_backends):
+            backends[ACCOUNT]["us-west-2"].reset()
+        return self
 
     def client(self, service: str, **how: Any) -> Any:
         """A boto3 client of a service; retries off unless asked for."""
@@ -42,10 +54,9 @@ class Endpoint:
             ]
             for n, zone in enumerate("abc")
         ]
-        roles = [
-            iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
-            for name in ("cluster", "node")
-        ]
+        self._laid += 1
+        names = (f"cluster-{self._laid}", f"node-{self._laid}")
+        roles = [iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)["Role"]["Arn"] for name in names]
         return {"vpc": vpc, "subnets": subnets, "cluster_role": roles[0], "node_role": roles[1]}
 
     def wait(self, seconds: float) -> None:
@@ -88,7 +99,7 @@ def endpoint() -> Iterator[Endpoint]:
     server = AwsServer(world)
     url = server.start()
     try:
-        yield Endpoint(world, server, url)
+        yield Endpoint(server, url)
     finally:
         server.stop()
 

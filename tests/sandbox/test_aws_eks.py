@@ -11,11 +11,17 @@ from botocore.exceptions import ClientError
 POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
 
 
+@pytest.fixture(scope="module")
+def running() -> Iterator[Endpoint]:
+    """One server for the module: moto takes seconds to load IAM's managed policies."""
+    with endpoint() as served:
+        yield served
+
+
 @pytest.fixture
-def aws() -> Iterator[Endpoint]:
-    """A fresh endpoint."""
-    with endpoint() as running:
-        yield running
+def aws(running: Endpoint) -> Endpoint:
+    """The endpoint with a new world behind it."""
+    return running.fresh()
 
 
 def test_a_cluster_its_groups_and_addons_live_and_go_over_the_wire(aws: Endpoint) -> None:
@@ -96,7 +102,7 @@ def test_a_role_session_is_its_role(aws: Endpoint) -> None:
     """An assumed role's cluster has the role as its admin, not the session; its secret is known for checking tokens."""
     laid, iam = aws.lay(), aws.client("iam")
     role = iam.create_role(RoleName="bot", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    given = aws.client("sts").assume_role(RoleArn=role, RoleSessionName="x")["Credentials"]
+    given = aws.client("sts").assume_role(RoleArn=role, RoleSessionName="session")["Credentials"]
     keys = {
         "aws_access_key_id": given["AccessKeyId"],
         "aws_secret_access_key": given["SecretAccessKey"],

@@ -11,14 +11,24 @@ from collections.abc import Iterator
 import pytest
 from aws_wire_rig import TRUST, Endpoint, endpoint, failure
 
+from adapters.aws_session import AwsSession
+from adapters.leftovers import AwsLeftovers
+from sandbox.aws import AwsServer
+
 IMAGE = "/aws/service/bottlerocket/aws-k8s-{}-nvidia/x86_64/latest/image_version"
 
 
+@pytest.fixture(scope="module")
+def running() -> Iterator[Endpoint]:
+    """One server for the module: moto takes seconds to load IAM's managed policies."""
+    with endpoint() as served:
+        yield served
+
+
 @pytest.fixture
-def aws() -> Iterator[Endpoint]:
-    """A fresh endpoint."""
-    with endpoint() as running:
-        yield running
+def aws(running: Endpoint) -> Endpoint:
+    """The endpoint with a new world behind it."""
+    return running.fresh()
 
 
 def test_auto_scaling_speaks_of_the_groups(aws: Endpoint) -> None:
@@ -131,6 +141,29 @@ def test_leftovers_lie_in_ec2_and_are_swept_there(aws: Endpoint) -> None:
     assert aws.world.snapshot()["leftovers"] == [] and aws.world.bill()["usd_per_hour"] == 0
 
 
+def test_the_bots_own_search_finds_and_sweeps_what_is_left(aws: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The adapter, by AWS_ENDPOINT_URL alone: cluster, group and instance while they stand, then the leaks, then nothing."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
+    leftovers = AwsLeftovers(AwsSession(aws.session))
+    laid = aws.cluster()
+    aws.group(laid)
+    aws.wait(130)
+    kinds = {thing.kind for thing in leftovers.find("us-west-2", "demo", "demo")}
+    assert kinds == {"cluster", "nodegroup", "instance", "security-group"}
+    aws.world.inject("eni_leak", cluster="demo")
+    aws.world.inject("ebs_leak", cluster="demo")
+    eks = aws.client("eks")
+    eks.delete_nodegroup(clusterName="demo", nodegroupName="gpu")
+    aws.wait(200)
+    eks.delete_cluster(name="demo")
+    aws.wait(400)
+    found = leftovers.find("us-west-2", "demo", "demo")
+    assert [thing.kind for thing in found] == ["network-interface", "security-group", "volume"]
+    for thing in found:
+        leftovers.remove("us-west-2", thing)
+    assert leftovers.find("us-west-2", "demo", "demo") == () and aws.world.snapshot()["leftovers"] == []
+
+
 def test_iam_has_the_managed_policies_of_eks(aws: Endpoint) -> None:
     """They can be attached, and a role that holds one is not deleted."""
     iam = aws.client("iam")
@@ -215,6 +248,11 @@ def test_unsigned_and_broken_requests_are_4xx(aws: Endpoint) -> None:
 def test_the_tick_is_called_before_each_request(aws: Endpoint) -> None:
     """The world is at its clock whenever it answers."""
     seen: list[float] = []
-    aws.server._tick = lambda: seen.append(aws.world.now)
-    aws.client("eks").list_clusters()
+    server = AwsServer(aws.world, lambda: seen.append(aws.world.now))
+    url = server.start(empty=False)
+    try:
+        aws.session.client("eks", endpoint_url=url).list_clusters()
+    finally:
+        server.stop()
+        server.stop()
     assert seen == [aws.world.now]
