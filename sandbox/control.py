@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 
 from sandbox.world.clock import WorldClock
 from sandbox.world.faults import FaultProvider
@@ -15,6 +15,22 @@ from sandbox.world.world import World
 
 WORKLOADS = ("train", "notebook", "serve", "hung", "idle")
 MAX_BODY = 64 * 1024
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    raw = await request.body()
+    if len(raw) > MAX_BODY:
+        raise HTTPException(413, "The body is too large.")
+    try:
+        body = json.loads(raw or b"{}")
+    except ValueError as broken:
+        raise HTTPException(400, "The body is not JSON.") from broken
+    if not isinstance(body, dict):
+        raise HTTPException(400, "The body must be a JSON object.")
+    return body
+
+
+JsonBody = Annotated[dict[str, Any], Depends(_body)]
 
 
 class Control:
@@ -65,9 +81,8 @@ class Control:
         """The catalogue of faults."""
         return {"faults": [row for provider in self._providers for row in provider.faults()]}
 
-    async def inject(self, request: Request) -> dict[str, Any]:
+    def inject(self, body: JsonBody) -> dict[str, Any]:
         """POST {name, …}: make a fault happen."""
-        body = await _body(request)
         name = body.pop("name", None)
         if not isinstance(name, str) or not name:
             raise HTTPException(422, "Say which fault: a name from GET /world/faults.")
@@ -77,16 +92,18 @@ class Control:
         raise HTTPException(404, f"There is no fault {name}; GET /world/faults lists them.")
 
     def _apply(self, provider: FaultProvider, name: str, params: dict[str, Any]) -> Any:
+        for key, value in params.items():
+            if value is not None and not isinstance(value, (str, int, float)):
+                raise HTTPException(422, f"{key} must be a text or a number.")
         self.tick()
         with self._world.lock:
             try:
                 return provider.inject(name, **params)
-            except (ValueError, TypeError) as misuse:
+            except (ValueError, TypeError, OverflowError) as misuse:
                 raise HTTPException(422, str(misuse)) from misuse
 
-    async def workload(self, request: Request) -> dict[str, Any]:
+    def workload(self, body: JsonBody) -> dict[str, Any]:
         """POST {cluster, kind, gpus, minutes}: what runs on the GPUs."""
-        body = await _body(request)
         name, kind = body.get("cluster"), body.get("kind")
         gpus, minutes = body.get("gpus", 1), body.get("minutes", 60)
         if kind not in WORKLOADS:
@@ -105,9 +122,8 @@ class Control:
             except ValueError as misuse:
                 raise HTTPException(422, str(misuse)) from misuse
 
-    async def clock(self, request: Request) -> dict[str, Any]:
+    def clock(self, body: JsonBody) -> dict[str, Any]:
         """POST {speed?, advance_s?}: change the speed, jump ahead."""
-        body = await _body(request)
         stray = sorted(set(body) - {"speed", "advance_s"})
         if stray or not body:
             raise HTTPException(422, "Give speed (world seconds per real second), advance_s (seconds), or both.")
@@ -127,16 +143,3 @@ class Control:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e12
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    raw = await request.body()
-    if len(raw) > MAX_BODY:
-        raise HTTPException(413, "The body is too large.")
-    try:
-        body = json.loads(raw or b"{}")
-    except ValueError as broken:
-        raise HTTPException(400, "The body is not JSON.") from broken
-    if not isinstance(body, dict):
-        raise HTTPException(400, "The body must be a JSON object.")
-    return body

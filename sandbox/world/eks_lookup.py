@@ -94,7 +94,7 @@ def nodegroup_shape(group: Nodegroup) -> dict[str, Any]:
         "nodegroupArn": group.arn,
         "clusterName": group.cluster,
         "version": group.version,
-        "releaseVersion": group.request.get("releaseVersion") or group.request["_release"],
+        "releaseVersion": group.release,
         "createdAt": utc(group.created_at),
         "modifiedAt": utc(group.modified_at),
         "status": group.status,

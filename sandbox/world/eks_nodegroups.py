@@ -35,8 +35,7 @@ def create_nodegroup(world: World, call: Call) -> dict[str, Any]:
     name = call.params["nodegroupName"]
     existing = cluster.nodegroups.get(name)
     if existing is not None:
-        known = {k: v for k, v in existing.request.items() if not k.startswith("_")}
-        if same_request(call.get("clientRequestToken"), (existing.token, known), call):
+        if same_request(call.get("clientRequestToken"), (existing.token, existing.request), call):
             return {"nodegroup": nodegroup_shape(existing)}
         raise in_use(
             f"NodeGroup already exists with name {name} and cluster name {cluster.name}",
@@ -136,7 +135,8 @@ def _new_group(world: World, call: Call, cluster: Cluster) -> Nodegroup:
         cluster=cluster.name,
         region=call.region,
         token=call.get("clientRequestToken"),
-        request={**without_token(call), "_release": release_version(ami_type, cluster.version)},
+        request=without_token(call),
+        release=call.get("releaseVersion", release_version(ami_type, cluster.version)),
         created_at=world.now,
         modified_at=world.now,
         version=cluster.version,

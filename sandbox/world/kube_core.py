@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -126,7 +127,7 @@ class Core:
         }
         namespace = about.namespace or "default"
         stamp = rfc3339(self.now)
-        name = f"{about.name}.{abs(hash_of(metadata['uid'], reason, message)):x}"
+        name = f"{about.name}.{hash_of(metadata['uid'], reason, message):x}"
         old = self.store.find(EVENTS, namespace, name)
         if old is not None:
             body = {**old.body, "count": old.body["count"] + 1, "lastTimestamp": stamp}
@@ -148,11 +149,8 @@ class Core:
 
 
 def hash_of(*parts: str) -> int:
-    """A hash that is the same in every process (FNV-1a, 64 bits)."""
-    value = 0xCBF29CE484222325
-    for byte in "\0".join(parts).encode():
-        value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
-    return value
+    """A hash of 64 bits that is the same in every process."""
+    return int.from_bytes(hashlib.blake2b("\0".join(parts).encode(), digest_size=8).digest(), "big")
 
 
 def condition(body: Mapping[str, Any], kind: str) -> str:

@@ -110,6 +110,7 @@ class Nodegroup:
     request: dict[str, Any]
     created_at: float
     version: str
+    release: str
     ami_type: str
     instance_types: list[str]
     capacity_type: str

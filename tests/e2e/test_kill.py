@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from rig import ALICE, Sandbox, said, sandbox, wait_for
+from story_rig import ALICE, Sandbox, said, sandbox, wait_for
 
 from sandbox.bot_process import BotProcess
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from rig import ALICE, BOB, BORIS, Sandbox, buttons, said, sandbox, wait_for
+from story_rig import ALICE, BOB, BORIS, Sandbox, buttons, said, sandbox, wait_for
 
 pytestmark = pytest.mark.timeout(240)
 

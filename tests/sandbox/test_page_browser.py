@@ -1,27 +1,16 @@
 """The page in headless Chromium, with a real Bolt app behind it: commands, clicks, modals, several people."""
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from slack_bolt import App
 from slack_rig import CHANNEL, Rig, bolt_over_http, new_bolt, new_slack, serving
 
 from sandbox.page import mount
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 WAIT_MS = 10_000
 
 
@@ -98,20 +87,6 @@ class World:
         if params["minutes"] == 0:
             raise ValueError("Zero minutes are no fault.")
         self.injected.append((name, params))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium; without it the page cannot be tested, which in CI is a failure."""
-    if not CHROMIUM.exists():
-        reason = f"{CHROMIUM} is not installed (Debian package chromium), so the page cannot be opened"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
-        yield chromium
-        chromium.close()
 
 
 WORLD = World()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -127,6 +128,8 @@ def test_faults_of_all_sides_are_listed_and_injected() -> None:
         ("faults", {"name": "no_capacity"}, 422, "needs instance_type"),
         ("faults", {"name": "slack_429", "count": 0}, 422, "at least 1"),
         ("faults", {"name": "gpus_missing", "cluster": "none"}, 422, "none"),
+        ("faults", {"name": "no_capacity", "instance_type": ["g5.xlarge"]}, 422, "must be a text or a number"),
+        ("faults", {"name": "throttle", "service": "eks", "seconds": 1e400}, 422, "between 0"),
         ("workload", {"cluster": "none", "kind": "train", "gpus": 1, "minutes": 5}, 404, "There is no cluster none"),
         ("workload", {"cluster": "none", "kind": "sleep"}, 422, "kind must be one of"),
         ("workload", {"cluster": "none", "kind": "train", "gpus": "all"}, 422, "whole number"),
@@ -141,7 +144,7 @@ def test_faults_of_all_sides_are_listed_and_injected() -> None:
 def test_misuse_is_a_4xx_with_a_sentence(path: str, body: dict[str, Any], status: int, words: str) -> None:
     """And the world stays as it was."""
     page = _Page()
-    answer = page.http.post(f"/world/{path}", json=body)
+    answer = page.http.post(f"/world/{path}", content=json.dumps(body))
     assert answer.status_code == status and words in answer.json()["detail"]
     assert page.http.get("/world").json()["now"] == START and page.extra.seen == []
 
