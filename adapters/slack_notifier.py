@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import socket
 import threading
 import time
@@ -39,6 +40,7 @@ ANSWER_TIMEOUT_S = 2
 PEOPLE_TTL_S = 60.0
 MOST_PEOPLE = 5000
 EVENT_TYPE = "raygpu_card"
+CODE = re.compile("[a-z0-9_]+")
 
 # Codes of Slack's Web API by what they mean for the caller (method pages; "errors" sections).
 MISSING = frozenset(
@@ -123,7 +125,7 @@ class SlackBoard:
                 unfurl_media=False,
                 metadata={"event_type": EVENT_TYPE, "event_payload": {"digest": message.digest}},
             )
-            return str(answer["channel"]), str(answer["ts"])
+            return _word(answer["channel"]), _word(answer["ts"])
 
     def update(self, channel: str, ts: str, message: Rendered) -> None:
         """chat.update; text without blocks would remove the blocks, so both go."""
@@ -134,7 +136,7 @@ class SlackBoard:
         """conversations.open with one person, then a message there."""
         with _translated("conversations.open"):
             opened = self._client.conversations_open(users=user)
-            channel = str(opened["channel"]["id"])
+            channel = _word(opened["channel"]["id"])
         return self.post(channel, message)
 
 
@@ -231,8 +233,19 @@ def _translated(method: str) -> Iterator[None]:
         raise _error(method, status, str(fields.get("error", "")), headers, fields) from refused
     except (OSError, HTTPException) as lost:  # URLError and TimeoutError are OSErrors
         raise Unavailable("SlackUnreachable", f"Slack did not answer {method}.") from lost
-    except (SlackClientError, KeyError, TypeError, ValueError) as odd:
-        raise Unavailable("SlackUnreadable", f"What came back from {method} is no answer of Slack.") from odd
+    except (SlackClientError, AttributeError, KeyError, TypeError, ValueError) as odd:
+        raise _unreadable(method) from odd
+
+
+def _unreadable(method: str) -> Unavailable:
+    """Not a refusal: a proxy's page, a cut-off body. What was asked may have happened."""
+    return Unavailable("SlackUnreadable", f"What came back from {method} is no answer of Slack.")
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError("not a word")
+    return value
 
 
 def _error(method: str, status: int, code: str, headers: Mapping[str, str], fields: Mapping[str, Any]) -> OutsideError:
@@ -240,6 +253,8 @@ def _error(method: str, status: int, code: str, headers: Mapping[str, str], fiel
         return Throttled("SlackThrottled", f"Slack asks for fewer calls of {method}.", _retry_after(headers))
     if status >= 500 or code in UNAVAILABLE:
         return Unavailable("SlackUnavailable", f"Slack could not do {method} ({code or status}).")
+    if status == 200 and not CODE.fullmatch(code):
+        return _unreadable(method)
     if code in MISSING or status in (404, 410):
         return Missing(
             f"Slack{_camel(code)}" if code in MISSING else "SlackGone", f"Slack: {code or 'gone'} ({method})."

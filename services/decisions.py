@@ -42,6 +42,7 @@ class Decisions:
                 raise Refused("Gone", "This request is not known any more.")
             decided = self._decided(cluster, click, asked)
             if decided is cluster:
+                self._waker.wake(cluster.id)  # whoever decided may have died before the wake-up
                 return cluster
             act = Act.APPROVE if click.approve else Act.DENY
             audit = AuditEntry(asked.actor.id, act, cluster.id, asked.via, self._clock.now(), click.digest)

@@ -46,6 +46,7 @@ class Deletions:
             self._allow(cluster, asked, act)
             changed = change(cluster, asked)
             if changed is cluster:
+                self._waker.wake(cluster.id)  # whoever wrote the wish may have died before the wake-up
                 return cluster
             audit = AuditEntry(asked.actor.id, act, cluster.id, asked.via, self._clock.now())
             try:

@@ -132,7 +132,10 @@ class Reconciler:
         decision = provisioning.decide(view)
         conditions, succeeded = self._act(view, decision, lease)
         seen = self._metered(view, conditions)
-        ready = cluster.ready_at or (now if all_proven(conditions) else None)
+        ready = cluster.ready_at
+        # Ready again after a Retry is ready anew: that Retry is spent, and a later loss waits for the next one.
+        if all_proven(conditions) and (ready is None or ready < cluster.retry_from):
+            ready = now
         return Outcome(replace(seen, ready_at=ready), decision.due_in, succeeded)
 
     def _deletion(self, cluster: Cluster, lease: Lease, now: float) -> Outcome:

@@ -61,6 +61,8 @@ def expected(kind: str, act: Act, state: Phase) -> str:
         return "Allowed"
     if act in (Act.RETRY, Act.DELETE):
         return "Allowed" if kind in ("requester", "owner", "admin") else "NotOwner"
+    if kind in ("requester", "owner") and act is Act.APPROVE:
+        return "OwnRequest"
     if kind != "approver":
         return "NotApprover"
     if state in DECIDED:

@@ -296,7 +296,7 @@ class FakeCloud:
         """Everything that stands, to be compared."""
         return (
             sorted(self.planes), sorted(self.groups), sorted(self.addons), sorted(self.principals), self.plugin,
-            sorted(self.pods), self.leftovers, self.balancers, sorted(self.nodes),
+            sorted(self.pods), tuple(self.leftovers), tuple(self.balancers), sorted(self.nodes),
         )  # fmt: skip
 
     @property

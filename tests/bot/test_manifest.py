@@ -1,0 +1,60 @@
+"""The Slack app's manifest: the code calls no method outside its scopes, and hears no event it does not ask for."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from handlers.routes import ROUTES, On
+
+ROOT = Path(__file__).parents[2]
+# The bot scope of each Web API method (its page in Slack's reference); "" where a token of any scope will do.
+SCOPES = {
+    "chat_postEphemeral": "chat:write",
+    "chat_postMessage": "chat:write",
+    "chat_update": "chat:write",
+    "conversations_open": "im:write",
+    "users_info": "users:read",
+    "views_open": "",
+    "views_publish": "",
+}
+
+
+@pytest.fixture(scope="module")
+def manifest() -> dict[str, Any]:
+    """The manifest as Slack reads it."""
+    return yaml.safe_load((ROOT / "manifest.yaml").read_text())
+
+
+def methods_called() -> set[str]:
+    """Every method of slack_sdk's client that the code calls."""
+    files = [*(ROOT / "adapters").rglob("*.py"), *(ROOT / "bot").rglob("*.py"), *(ROOT / "handlers").rglob("*.py")]
+    pattern = re.compile(
+        r"(?:_client|client|web)\.((?:chat|conversations|users|views|files|auth|apps|reactions)_\w+)\("
+    )
+    return {name for path in files for name in pattern.findall(path.read_text())}
+
+
+def test_the_scopes_are_those_the_code_needs(manifest: dict[str, Any]) -> None:
+    """No call without its scope, and no scope without a call (commands is that of /raygpu itself)."""
+    called = methods_called()
+    assert called == set(SCOPES)
+    needed = {SCOPES[name] for name in called} - {""} | {"commands"}
+    assert set(manifest["oauth_config"]["scopes"]["bot"]) == needed
+    assert "user" not in manifest["oauth_config"]["scopes"]
+
+
+def test_the_events_are_those_with_a_route(manifest: dict[str, Any]) -> None:
+    """Each subscribed event has a listener of its own, and each listener its event."""
+    routed = {route.key for route in ROUTES if route.on is On.EVENT and isinstance(route.key, str)}
+    assert set(manifest["settings"]["event_subscriptions"]["bot_events"]) == routed
+
+
+def test_buttons_forms_and_the_command_are_switched_on(manifest: dict[str, Any]) -> None:
+    """Without interactivity no click would arrive; ids instead of names need should_escape."""
+    assert manifest["settings"]["interactivity"]["is_enabled"] is True
+    (command,) = manifest["features"]["slash_commands"]
+    assert (command["command"], command["should_escape"]) == ("/raygpu", True)
+    assert manifest["features"]["app_home"]["home_tab_enabled"] is True

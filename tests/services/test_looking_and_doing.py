@@ -1,0 +1,262 @@
+"""The observer's reads and what a failed one spares; the performer's calls, with names and tokens from the id alone."""
+
+from dataclasses import replace
+
+import pytest
+from service_rig import Rig
+from worlds import BOT, al2023, doomed, plane, proven_record, record, strangers
+
+from domain.actions import (
+    ApplyDevicePlugin,
+    ApproveDeletion,
+    CreateAddon,
+    CreateControlPlane,
+    CreateNodeGroup,
+    DeleteAddon,
+    DeleteControlPlane,
+    DeleteNodeGroup,
+    GrantAccess,
+    LiftProtection,
+    RemoveDevicePlugin,
+    RemoveLeftover,
+    RemoveLoadBalancers,
+    RemoveSmokePod,
+    RepairTaints,
+    RunSmokePod,
+)
+from domain.errors import Denied, Missing, Rejected, Throttled, Unavailable
+from domain.naming import TAG_DELETE, deletion_tag, plane_token, token
+from domain.observation import ABSENT, NOT_LOOKED, Leftover, NodeGroup, Observed, Unreadable
+from domain.plugin import desired_plugin
+from domain.spec import WORKER_TAINT
+from services.performer import Scene
+from services.ports import NodeGroupOrder
+
+TIMEOUT = Unavailable("Timeout", "no answer")
+BLIND = Unreadable("Timeout", "no answer")
+
+
+@pytest.fixture
+def rig() -> Rig:
+    """A cluster that stands whole."""
+    rig = Rig()
+    cluster = record()
+    rig.cloud.planes[cluster.eks_name] = plane(cluster)
+    for group in cluster.spec.groups:
+        rig.cloud.groups[group.name] = NodeGroup(
+            group.name, "ACTIVE", group.ami_type, group.instance_types, 0, 1, 1, asg_name="asg"
+        )
+        node = rig.cloud.node(group, 0)
+        rig.cloud.nodes[node.name] = node
+    rig.cloud.principals.add(BOT)
+    return rig
+
+
+def test_a_whole_cluster_is_read_whole(rig: Rig) -> None:
+    """Everything that creation judges is looked for, insights only once the GPUs are proven."""
+    seen = rig.observer.creation(record())
+    assert seen.insights is NOT_LOOKED
+    for name in ("control_plane", "groups", "addons", "own_principal", "principals", "api_server", "nodes", "plugins"):
+        assert not isinstance(getattr(seen, name), Unreadable | type(NOT_LOOKED)), name
+    assert isinstance(rig.observer.creation(proven_record()).insights, tuple)
+
+
+def test_an_absent_plane_spares_every_other_read(rig: Rig) -> None:
+    """Nothing can stand in a cluster that is not there."""
+    rig.cloud.planes.clear()
+    assert rig.observer.creation(record()) == Observed(control_plane=ABSENT)
+    assert rig.script.calls == ["planes.describe"]
+
+
+@pytest.mark.parametrize("status", ["CREATING", "FAILED", "DELETING"])
+def test_a_plane_that_does_not_run_spares_every_other_read(rig: Rig, status: str) -> None:
+    """Nothing can be asked of it yet."""
+    cluster = record()
+    rig.cloud.planes[cluster.eks_name] = plane(cluster, status)
+    rig.observer.creation(cluster)
+    assert rig.script.calls == ["planes.describe"]
+
+
+def test_a_strangers_plane_is_not_looked_into(rig: Rig) -> None:
+    """What is not ours is none of our business."""
+    cluster = record()
+    rig.cloud.planes[cluster.eks_name] = strangers(cluster)
+    rig.observer.creation(cluster)
+    rig.observer.deletion(cluster)
+    assert set(rig.script.calls) == {"planes.describe", "leftovers.find"}
+
+
+@pytest.mark.parametrize(
+    ("call", "field"),
+    [
+        ("planes.describe", "control_plane"),
+        ("groups.list", "groups"),
+        ("addons.list", "addons"),
+        ("access.principals", "principals"),
+        ("access.own_principal", "own_principal"),
+        ("api.version", "api_server"),
+        ("api.nodes", "nodes"),
+        ("plugins.read", "plugins"),
+        ("smoke.list", "smoke_pods"),
+        ("planes.insights", "insights"),
+    ],
+)
+@pytest.mark.parametrize("error", [TIMEOUT, Throttled("Throttled", "no answer"), Denied("AccessDenied", "no answer")])
+def test_a_failed_read_of_creation_is_unreadable_with_its_reason(
+    rig: Rig, call: str, field: str, error: Unavailable
+) -> None:
+    """Each read fails alone, as Unreadable, whatever the kind of error; absent is never made of it."""
+    rig.script.fail(call, error)
+    seen = rig.observer.creation(proven_record())
+    assert getattr(seen, field) == Unreadable(error.reason, error.message)
+
+
+@pytest.mark.parametrize(
+    ("call", "field"),
+    [
+        ("planes.describe", "control_plane"),
+        ("groups.list", "groups"),
+        ("addons.list", "addons"),
+        ("api.load_balancers", "load_balancers"),
+        ("leftovers.find", "leftovers"),
+    ],
+)
+def test_a_failed_read_of_deletion_is_unreadable(rig: Rig, call: str, field: str) -> None:
+    """So it is when deleting."""
+    rig.script.fail(call, TIMEOUT)
+    assert getattr(rig.observer.deletion(doomed()), field) == BLIND
+
+
+def test_a_silent_api_server_is_asked_once(rig: Rig) -> None:
+    """What hangs on the server is unreadable for the same reason, without three more timeouts."""
+    rig.script.fail("api.version", TIMEOUT)
+    seen = rig.observer.creation(record())
+    assert seen.nodes == seen.plugins == seen.smoke_pods == BLIND
+    assert rig.script.named("api.nodes", "plugins.read", "smoke.list") == []
+
+
+def test_no_groups_no_api_server(rig: Rig) -> None:
+    """Without groups the API server is not asked; with unreadable groups it is."""
+    rig.cloud.groups.clear()
+    assert rig.observer.creation(record()).api_server is NOT_LOOKED
+    rig.script.fail("groups.list", TIMEOUT)
+    assert rig.observer.creation(record()).api_server == "v1.35.0"
+
+
+def test_launch_failures_are_asked_only_of_groups_on_their_way(rig: Rig) -> None:
+    """Auto Scaling is asked for groups that are being made, changed or degraded; its silence hides nothing else."""
+    rig.observer.creation(record())
+    assert rig.script.named("groups.launch_failures") == []
+    group = rig.cloud.groups["gpu-node-group"]
+    for status in ("CREATING", "UPDATING", "DEGRADED"):
+        rig.cloud.groups[group.name] = replace(group, status=status)
+        rig.script.fail("groups.launch_failures", TIMEOUT)
+        assert rig.observer.creation(record()).launch_failures == ()
+    assert len(rig.script.named("groups.launch_failures")) == 3
+
+
+def test_no_smoke_is_not_looked_for(rig: Rig) -> None:
+    """With --no-smoke no pod is listed."""
+    assert rig.observer.creation(record(replace(record().spec, smoke=False))).smoke_pods is NOT_LOOKED
+
+
+def test_a_dying_plane_is_not_asked_for_load_balancers(rig: Rig) -> None:
+    """Its API server is going; what it left is found by the sweep."""
+    cluster = doomed()
+    rig.cloud.planes[cluster.eks_name] = plane(cluster, "DELETING")
+    assert rig.observer.deletion(cluster).load_balancers is NOT_LOOKED
+
+
+def scene(rig: Rig) -> Scene:
+    """The cluster as this pass saw it."""
+    return Scene(record(), rig.observer.creation(record()))
+
+
+GPU = record().spec.groups[1]
+WANTED = desired_plugin(al2023())
+assert WANTED is not None
+CALLS = [
+    (CreateControlPlane("1.35"), "planes.create raygpu-demo-abc23"),
+    (GrantAccess("arn:x", "policy"), "access.grant arn:x"),
+    (CreateAddon("coredns"), "addons.create coredns"),
+    (CreateNodeGroup(GPU, 0), "groups.create gpu-node-group"),
+    (ApplyDevicePlugin(WANTED), "plugins.apply"),
+    (RemoveDevicePlugin(), "plugins.remove"),
+    (RepairTaints("gpu-node-group-0", (WORKER_TAINT,)), "api.repair_taints gpu-node-group-0"),
+    (RunSmokePod("n", ()), "smoke.run n"),
+    (RemoveSmokePod("n"), "smoke.remove n"),
+    (ApproveDeletion("op"), "planes.tag arn:raygpu-demo-abc23"),
+    (LiftProtection(), "planes.lift_protection raygpu-demo-abc23"),
+    (RemoveLoadBalancers(("a/b", "c/d")), "api.delete_services a/b,c/d"),
+    (DeleteAddon("vpc-cni"), "addons.delete vpc-cni"),
+    (DeleteNodeGroup("gpu-node-group"), "groups.delete gpu-node-group"),
+    (RemoveLeftover(Leftover("volume", "vol-1")), "leftovers.remove vol-1"),
+]
+
+
+@pytest.mark.parametrize(("action", "call"), CALLS, ids=lambda x: type(x).__name__ if not isinstance(x, str) else "")
+def test_each_action_is_one_write(rig: Rig, action: object, call: str) -> None:
+    """Every action reaches its one port with the names that derive from the id; repeated, it does no harm."""
+    cluster = record()
+    rig.cloud.planes[cluster.eks_name] = plane(cluster, arn=f"arn:{cluster.eks_name}")
+    found = scene(rig)
+    rig.script.calls.clear()
+    rig.performer.perform(action, found)  # type: ignore[arg-type]
+    once = rig.cloud.state()
+    assert [c for c in rig.script.calls if not c.startswith("capacity.")] == [call]
+    rig.performer.perform(action, found)  # type: ignore[arg-type]
+    assert rig.cloud.state() == once
+
+
+def test_delete_of_the_plane(rig: Rig) -> None:
+    """With its groups gone the control plane goes, and going again is no error."""
+    found = scene(rig)
+    rig.cloud.groups.clear()
+    rig.performer.perform(DeleteControlPlane(), found)
+    rig.performer.perform(DeleteControlPlane(), found)
+    assert rig.cloud.planes == {}
+
+
+def test_the_order_of_a_plane_derives_from_the_id(rig: Rig) -> None:
+    """Token and tags are the same for every worker and every try."""
+    cluster = record()
+    rig.cloud.planes.clear()
+    rig.performer.perform(CreateControlPlane("1.35"), Scene(cluster, Observed(control_plane=ABSENT)))
+    made = rig.cloud.planes[cluster.eks_name]
+    assert made.client_request_token == plane_token(cluster)
+    assert made.tags["raygpu:id"] == cluster.id
+
+
+def test_the_order_of_a_group_names_its_generation(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same generation is the same request; a retry is a new one."""
+    orders: list[NodeGroupOrder] = []
+    monkeypatch.setattr(rig.eyes.groups, "create", orders.append)
+    for generation in (0, 0, 1):
+        rig.performer.perform(CreateNodeGroup(GPU, generation), scene(rig))
+    assert orders[0].token == orders[1].token != orders[2].token
+    assert orders[0].token == token("demo-abc23", "node-group", GPU.name, "0")
+    assert orders[0].subnets == ("subnet-a", "subnet-b")
+
+
+def test_no_foundation_or_no_zone_is_rejected(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What can never pass is Rejected, in words."""
+    monkeypatch.setattr(rig.capacity, "zones_offering", lambda region, names: dict.fromkeys(names, frozenset()))
+    with pytest.raises(Rejected, match="offers g5"):
+        rig.performer.perform(CreateNodeGroup(GPU, 0), scene(rig))
+    monkeypatch.setattr(rig.capacity, "foundation", lambda region: ABSENT)
+    with pytest.raises(Rejected, match="foundation"):
+        rig.performer.perform(CreateControlPlane("1.35"), scene(rig))
+
+
+def test_kubernetes_actions_need_a_plane_that_was_seen(rig: Rig) -> None:
+    """Without endpoint and CA there is nobody to speak to."""
+    with pytest.raises(Missing):
+        rig.performer.perform(RemoveSmokePod("n"), Scene(record(), Observed(control_plane=BLIND)))
+
+
+def test_the_interlock_tag_is_that_of_the_operation(rig: Rig) -> None:
+    """The tag on the cluster names the deletion that was wished."""
+    cluster = record()
+    rig.cloud.planes[cluster.eks_name] = plane(cluster, arn=f"arn:{cluster.eks_name}")
+    rig.performer.perform(ApproveDeletion("op-7"), scene(rig))
+    assert rig.cloud.planes[cluster.eks_name].tags[TAG_DELETE] == deletion_tag("op-7")

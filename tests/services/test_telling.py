@@ -1,0 +1,135 @@
+"""The one card: posted once, edited, repaired when lost, patient with Slack, never silent about the last state."""
+
+from dataclasses import replace
+
+import pytest
+from service_rig import Rig
+from worlds import ALICE, NOW, proven_record, record, true
+
+from domain.errors import Denied, Missing, Throttled, Unavailable
+from services.ports import CardState
+from services.teller import SLACK_RETRY_S
+
+CLUSTER = record()
+NEWER = replace(CLUSTER, conditions=(true("ControlPlaneReady"),))
+
+
+@pytest.fixture
+def rig() -> Rig:
+    """Everything anew."""
+    return Rig()
+
+
+def shown(rig: Rig) -> list[str]:
+    """What stands in Slack."""
+    return [message.text for message in rig.board.messages.values()]
+
+
+def test_posted_once_then_edited(rig: Rig) -> None:
+    """The second state is an edit of the same message."""
+    assert rig.teller.tell(CLUSTER) is None
+    rig.clock.time += 10
+    assert rig.teller.tell(NEWER) is None
+    assert rig.script.calls == ["board.post C0RAYGPU", "board.update ts-1"]
+    assert len(rig.board.messages) == 1 and "ControlPlaneReady" in shown(rig)[0]
+
+
+def test_the_same_state_is_not_sent_again(rig: Rig) -> None:
+    """Nothing changed, nothing sent."""
+    rig.teller.tell(CLUSTER)
+    rig.clock.time += 60
+    assert rig.teller.tell(CLUSTER) is None
+    assert rig.script.calls == ["board.post C0RAYGPU"]
+
+
+def test_too_soon_is_later(rig: Rig) -> None:
+    """Within five seconds of the last send it asks to be called again, and then delivers."""
+    rig.teller.tell(CLUSTER)
+    rig.clock.time += 2
+    assert rig.teller.tell(NEWER) == pytest.approx(3)
+    rig.clock.time += 3
+    assert rig.teller.tell(NEWER) is None
+    assert "ControlPlaneReady" in shown(rig)[0]
+
+
+def test_a_deleted_card_is_posted_anew(rig: Rig) -> None:
+    """Somebody deleted the message: the next state is posted, and edited from then on."""
+    rig.teller.tell(CLUSTER)
+    rig.board.messages.clear()
+    rig.clock.time += 10
+    assert rig.teller.tell(NEWER) is None
+    assert list(rig.board.messages) == [("C0RAYGPU", "ts-2")]
+    assert rig.states.get(CLUSTER.id) == CardState("C0RAYGPU", "ts-2", rig.board.render(NEWER, NOW).digest, NOW + 10)
+
+
+@pytest.mark.parametrize(("asks", "waits"), [(30.0, 30.0), (None, SLACK_RETRY_S)])
+def test_throttled_waits_as_long_as_slack_says(rig: Rig, asks: float | None, waits: float) -> None:
+    """Retry-After is honoured (fault 44); the state is delivered afterwards."""
+    rig.teller.tell(CLUSTER)
+    rig.clock.time += 10
+    rig.script.fail("board.update", Throttled("ratelimited", "slow down", asks))
+    assert rig.teller.tell(NEWER) == waits
+    assert rig.states.get(CLUSTER.id).sent_at == NOW
+    rig.clock.time += waits
+    assert rig.teller.tell(NEWER) is None
+    assert len(rig.board.messages) == 1 and "ControlPlaneReady" in shown(rig)[0]
+
+
+@pytest.mark.parametrize("error", [Unavailable("Timeout", "x"), Denied("not_in_channel", "x")])
+def test_an_error_of_slack_never_stops_the_worker(rig: Rig, error: Exception) -> None:
+    """Slack down or refusing: try again in ten seconds, raise nothing (fault 50)."""
+    rig.script.fail("board.post", error)
+    assert rig.teller.tell(CLUSTER) == SLACK_RETRY_S
+    assert rig.states.get(CLUSTER.id) == CardState()
+    rig.clock.time += SLACK_RETRY_S
+    assert rig.teller.tell(CLUSTER) is None
+
+
+def test_a_closed_channel_falls_back_to_the_person(rig: Rig) -> None:
+    """Archived or the bot removed: the requester is told directly, and that message is the card from then on (fault 49)."""
+    rig.board.closed.add("C0RAYGPU")
+    assert rig.teller.tell(CLUSTER) is None
+    assert list(rig.board.messages) == [(f"D-{ALICE}", "ts-1")]
+    rig.clock.time += 10
+    rig.teller.tell(NEWER)
+    assert rig.script.calls[-1] == "board.update ts-1"
+
+
+def test_a_channel_closed_later_falls_back_as_well(rig: Rig) -> None:
+    """The card was in a channel that went away with it."""
+    rig.teller.tell(CLUSTER)
+    rig.board.closed.add("C0RAYGPU")
+    rig.board.messages.clear()
+    rig.clock.time += 10
+    assert rig.teller.tell(NEWER) is None
+    assert list(rig.board.messages) == [(f"D-{ALICE}", "ts-2")]
+
+
+def test_a_person_who_left_is_tried_again_and_nothing_breaks(rig: Rig) -> None:
+    """Neither channel nor person: the worker is asked to come again."""
+    rig.board.closed.update({"C0RAYGPU", f"D-{ALICE}"})
+    assert rig.teller.tell(CLUSTER) == SLACK_RETRY_S
+
+
+def test_a_lost_answer_of_an_update_is_made_again(rig: Rig) -> None:
+    """The edit arrived and its answer did not: the same edit once more, no second message."""
+    rig.teller.tell(CLUSTER)
+    rig.clock.time += 10
+    rig.script.fail("board.update", Unavailable("Timeout", "x"))
+    rig.teller.tell(NEWER)
+    rig.clock.time += SLACK_RETRY_S
+    assert rig.teller.tell(NEWER) is None
+    assert len(rig.board.messages) == 1
+
+
+def test_missing_is_not_an_end(rig: Rig) -> None:
+    """Even when update says Missing and post fails for another reason, the next call delivers."""
+    cluster = proven_record()
+    rig.teller.tell(cluster)
+    rig.clock.time += 10
+    rig.script.fail("board.update", Missing("MessageGone", "x"))
+    rig.script.fail("board.post", Unavailable("Timeout", "x"))
+    changed = replace(cluster, conditions=(true("x"),))
+    assert rig.teller.tell(changed) == SLACK_RETRY_S
+    rig.clock.time += SLACK_RETRY_S
+    assert rig.teller.tell(changed) is None
