@@ -108,7 +108,8 @@ def _money(cluster: Cluster, state: Phase) -> list[str]:
 def _state(cluster: Cluster, state: Phase, now: float) -> list[str]:
     """How it stands, in a sentence or two."""
     if cluster.deletion is not None:
-        asked = f"{person(cluster.deletion.by)} asked for its deletion {moment(cluster.deletion.at)}."
+        wish = "withdrew this request" if cluster.approval is None else "asked for its deletion"
+        asked = f"{person(cluster.deletion.by)} {wish} {moment(cluster.deletion.at)}."
         going = [] if state is Phase.DELETED else [*_going(cluster, now, "Gone"), *steps.troubles(cluster)]
         return [asked, *going]
     if cluster.approval is None:

@@ -49,13 +49,19 @@ def create_modal(form: Form) -> Block:
     held = form.defaults
     types = _select("gpu", [(c.instance_type, describe(c)) for c in form.choices], held.gpu)
     hint = f"List price by the hour of one node in {form.priced_in}, without its disk."
+    lifetime = f"For example 8h, 90m or 2d; at most {form.longest}."
     blocks = [
-        _field("gpu", "GPU type", types, hint=hint),
-        _field("gpus", "GPU nodes", _line(held.gpus, "1"), hint=f"1 to {form.max_nodes} nodes."),
+        _field("gpu", "GPU type", types, hint=hint, optional=False),
+        _field("gpus", "GPU nodes", _line(held.gpus, "1"), hint=f"1 to {form.max_nodes} nodes.", optional=False),
         _field("max", "Most GPU nodes", _line(held.max), hint="Room to scale up; empty means as many as above."),
-        _field("ttl", "Lifetime", _line(held.ttl, "8h"), hint=f"For example 8h, 90m or 2d; at most {form.longest}."),
-        _field("region", "Region", _select("region", [(r, r) for r in form.regions], held.region)),
-        _field("name", "Name", _line(held.name, "demo"), hint="Lower-case letters, digits and dashes; empty: any."),
+        _field("ttl", "Lifetime", _line(held.ttl, "8h"), hint=lifetime, optional=False),
+        _field("region", "Region", _select("region", [(r, r) for r in form.regions], held.region), optional=False),
+        _field(
+            "name",
+            "Name",
+            _line(held.name, "demo"),
+            hint="Lower-case letters, digits and dashes; empty: one is made up.",
+        ),
         _field("reason", "Reason", _line(held.reason, "What is it for?", most=300), hint="The approver reads it."),
         _field("team", "Team", _line(held.team, most=40)),
         _field("ami", "AMI of the GPU nodes", _select("ami", [(a, AMI_WORDS.get(a, a)) for a in GPU_AMIS], held.ami)),

@@ -18,6 +18,8 @@ def receipt(cluster: Cluster) -> list[Block]:
     cost = "unknown: a price was not known" if held.usd is None else usd(held.usd)
     ran = held.ended_at - held.started_at
     lines = [f"*Receipt* · ran {span(ran)}, until {moment(held.ended_at)} · cost *{cost}* at list prices"]
+    if cluster.approval is None:
+        lines = ["*Receipt* · nothing was built, nothing was spent"]
     if held.leftovers:
         lines.append("⚠️ *Left behind*, and still billed where it has a price:")
         lines += [f"• {name}" for name in listed([brief(name, 120) for name in held.leftovers], MOST_LEFT)]

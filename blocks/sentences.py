@@ -11,9 +11,11 @@ from domain.cluster import Cluster
 def asked_for(cluster: Cluster) -> str:
     """To whom has just asked for a cluster."""
     spec = cluster.spec
+    unknown = cluster.quote is None or cluster.quote.usd_per_hour is None
+    later = " The card will have the price that AWS gives now." if unknown else ""
     return (
         f"{person(cluster.requester)} asked for *{esc(spec.name)}* in {esc(spec.region)}: {prices.summary(cluster)}. "
-        "Its card comes into this channel; an approver decides there."
+        f"Its card comes into this channel; an approver decides there.{later}"
     )
 
 

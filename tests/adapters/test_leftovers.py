@@ -164,6 +164,15 @@ def test_a_volume_in_use_is_told_but_not_removed(account: Account) -> None:
     assert (thing.removable, thing.detail) == (False, "100 GiB, in-use")
 
 
+def test_an_attached_interface_is_not_found(account: Account) -> None:
+    """It goes with what it is attached to; detached, it is a leftover."""
+    loose = account.interface(**{"cluster.k8s.amazonaws.com/name": NAME})
+    held = account.interface(**{"cluster.k8s.amazonaws.com/name": NAME})
+    instance = account.instance()
+    account.ec2.attach_network_interface(NetworkInterfaceId=held, InstanceId=instance, DeviceIndex=1)
+    assert set(account.find()) == {("network-interface", loose)}
+
+
 def test_load_balancers_of_both_generations_are_found_and_removed(account: Account) -> None:
     """Those of the controller by its tag, those of the cloud provider by the cluster tag; the neighbour's not."""
     newer, classic = account.session.client("elbv2", REGION), account.session.client("elb", REGION)

@@ -202,6 +202,14 @@ def test_a_receipt_says_that_nothing_is_left() -> None:
     assert "Nothing is left" not in left
 
 
+def test_a_withdrawn_request_has_a_receipt_of_its_own() -> None:
+    """What was never approved never ran and cost nothing."""
+    words = said(replace(in_phase(Phase.DELETED), approval=None))
+    assert "<@U0CAROL> withdrew this request" in words
+    assert "nothing was built, nothing was spent" in words
+    assert "cost" not in words
+
+
 def test_the_message_says_when_something_was_left_out() -> None:
     """Where the hidden limit forces a cut, the card says so instead of being refused."""
     cluster = extreme("&", Phase.READY)

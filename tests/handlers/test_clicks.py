@@ -71,7 +71,7 @@ def test_two_approvers_one_decision(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("user", "words"),
     [
-        ("U0ALICE", "Only the approvers of the configuration"),
+        ("U0ALICE", "You cannot approve your own request; ask an approver."),
         ("U0DAVE", "Only the approvers of the configuration"),
         ("U0MALLORY", "Guests cannot use raygpu"),
         ("U0STRANGE", "People from other organisations"),
@@ -93,7 +93,7 @@ def test_an_approver_cannot_approve_his_own(rig: Rig) -> None:
     cluster = replace(in_phase(Phase.AWAITING_APPROVAL, asked), version=1)
     rig.world.records[cluster.id] = cluster
     rig.click(ids.APPROVE, button(cluster, ids.APPROVE))
-    assert rig.said == "You cannot approve your own request; ask another approver."
+    assert rig.said == "You cannot approve your own request; ask an approver."
     assert rig.world.records[cluster.id].approval is None
 
 

@@ -1,10 +1,9 @@
 """Typed commands, through signed HTTP and a real Bolt app, into the real use cases."""
 
 import pytest
-from gesture_rig import Rig, down
+from gesture_rig import USD, Rig, down
 from slack_limits import assert_message, assert_tame, assert_view, texts
 
-from blocks import ids
 from domain.cluster import Phase
 from domain.lifecycle import phase
 
@@ -206,4 +205,11 @@ def test_another_slash_command_of_this_app_is_ours(rig: Rig) -> None:
     """An administrator may name the command as they like."""
     assert rig.command("create demo", command="/gpus").status == 200
     assert len(rig.world.records) == 1
-    assert ids.CREATE_VIEW  # the form keeps its own name
+
+
+def test_a_price_not_at_hand_is_promised_not_guessed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ack waits for no price: what is not at hand is unknown here, and comes with the card."""
+    monkeypatch.delitem(USD, "g5.xlarge")
+    reply = rig.command("create demo")
+    assert "*unknown, at least $0.432/h*" in reply.text
+    assert reply.text.endswith("The card will have the price that AWS gives now.")

@@ -1,0 +1,374 @@
+"""The real services over the world's door one, on the world's virtual clock; and a power switch for the worker.
+
+Every call of the services to the outside passes a wire on which the power can fail, before or after the call's work.
+From then on the process is dead: each further call fails as well, until somebody starts it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from adapters.catalogue import TableCatalogue
+from blocks.cards import cluster_card
+from domain.cluster import Cluster, Phase
+from domain.errors import Missing, OutsideError
+from domain.lifecycle import is_live, phase
+from domain.policy import Actor, Rules
+from domain.request import CreateOptions
+from sandbox.memory import MemoryAws
+from sandbox.memory_kube import MemoryKube
+from sandbox.memory_store import MemoryCardStates, MemoryClusters, MemoryDueSet, MemoryQueue
+from sandbox.world.world import World
+from services.decisions import Click, Decisions
+from services.deletions import Deletions
+from services.observer import Eyes, Observer
+from services.performer import Performer
+from services.ports import Board, Clock, Identifiers, Rendered
+from services.reconciler import Crew, Reconciler
+from services.requests import Asked, Requests
+from services.surveyor import Surveyor
+from services.teller import Teller
+from services.waker import Waker
+
+T = TypeVar("T")
+START = 1_790_000_000.0
+ALICE, BOB = Actor("U0ALICE"), Actor("U0BOB")
+RULES = Rules(approvers=frozenset({BOB.id}))
+MINUTE = 60.0
+
+
+class Killed(BaseException):
+    """kill -9: no handler of the code under test may catch it."""
+
+
+@dataclass(slots=True)
+class Power:
+    """Counts the calls to the outside; fails at call number `at`, before or after its work, once."""
+
+    at: int | None = None
+    late: bool = False
+    dead: bool = False
+    names: list[str] = field(default_factory=list)
+
+    def call(self, name: str, work: Callable[[], T]) -> T:
+        """One call to the outside."""
+        if self.dead:
+            raise Killed(name)
+        self.names.append(name)
+        fails = self.at == len(self.names)
+        if fails and not self.late:
+            self.dead = True
+            raise Killed(name)
+        answer = outcome(work)
+        if fails:
+            self.dead = True
+            raise Killed(name)
+        return answer()
+
+    def restore(self) -> None:
+        """The process is started again; its power does not fail a second time."""
+        self.at, self.dead = None, False
+
+
+def outcome(work: Callable[[], T]) -> Callable[[], T]:
+    """The answer or the error of a call, to be had later: a process may die between the work and its answer."""
+    try:
+        answer = work()
+    except OutsideError as error:
+        failed = error
+
+        def again() -> T:
+            raise failed
+
+        return again
+    return lambda: answer
+
+
+class Wired:
+    """A port behind the power."""
+
+    def __init__(self, port: object, name: str, power: Power) -> None:
+        self._port, self._name, self._power = port, name, power
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._port, name)
+        return lambda *args, **named: self._power.call(f"{self._name}.{name}", lambda: method(*args, **named))
+
+
+class WorldTime(Clock):
+    """The world's clock as the bot's."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def now(self) -> float:
+        return self._world.now
+
+
+class Counted(Identifiers):
+    """The same suffixes in every run."""
+
+    def __init__(self) -> None:
+        self._number = 0
+
+    def suffix(self) -> str:
+        self._number += 1
+        return f"sim{chr(96 + self._number)}2"
+
+
+class Wall(Board):
+    """Slack, as far as one card needs it: the real rendering, and every state each message has shown."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.messages: dict[str, Rendered] = {}
+        self.sent: list[tuple[float, str, str]] = []
+
+    def render(self, cluster: Cluster, now: float) -> Rendered:
+        text, blocks = cluster_card(cluster, now)
+        shown = json.dumps([text, blocks], sort_keys=True)
+        return Rendered(hashlib.sha256(shown.encode()).hexdigest(), text, tuple(blocks))
+
+    def post(self, channel: str, message: Rendered) -> tuple[str, str]:
+        ts = f"ts-{len(self.messages) + 1}"
+        self.messages[ts] = message
+        self.sent.append((self._clock.now(), "post", json.dumps(message.blocks)))
+        return channel, ts
+
+    def update(self, channel: str, ts: str, message: Rendered) -> None:
+        if ts not in self.messages:
+            raise Missing("MessageGone", "somebody deleted it")
+        self.messages[ts] = message
+        self.sent.append((self._clock.now(), "update", json.dumps(message.blocks)))
+
+    def direct(self, user: str, message: Rendered) -> tuple[str, str]:
+        return self.post(f"D-{user}", message)
+
+    @property
+    def ever(self) -> str:
+        """All that was ever shown, as one text."""
+        return "\n".join(text for _, _, text in self.sent)
+
+    @property
+    def now(self) -> str:
+        """What the last message shows."""
+        return json.dumps(list(self.messages.values())[-1].blocks, ensure_ascii=False)
+
+
+class Simulation:
+    """One world, one store, and a bot that can be killed and started again."""
+
+    def __init__(self, power: Power | None = None, rules: Rules = RULES) -> None:
+        self.power = power or Power()
+        self.world = World(START, seed=7)
+        self.clock = WorldTime(self.world)
+        self.aws = MemoryAws(self.world)
+        self.kube = MemoryKube(self.world)
+        self.due = MemoryDueSet(self.clock)
+        self.clusters = MemoryClusters(is_live, self.due)
+        self.cards = MemoryCardStates()
+        self.wall = Wall(self.clock)
+        self.queue = MemoryQueue()
+        self.ids = Counted()
+        self._rules = rules
+        self.visits = 0
+        self.start()
+
+    def wired(self, port: T, name: str) -> T:
+        """The port behind the power."""
+        return cast(T, Wired(port, name, self.power))
+
+    def start(self) -> None:
+        """A fresh process over what outlived the last one."""
+        aws, kube = self.aws, self.kube
+        clusters = self.wired(self.clusters, "clusters")
+        due = self.wired(self.due, "due")
+        prices = self.wired(aws.prices, "prices")
+        capacity = self.wired(aws.capacity, "capacity")
+        eyes = Eyes(
+            planes=self.wired(aws.control_planes, "planes"),
+            groups=self.wired(aws.node_groups, "groups"),
+            addons=self.wired(aws.addons, "addons"),
+            access=self.wired(aws.access_entries, "access"),
+            api=self.wired(kube.api_server, "api"),
+            plugins=self.wired(kube.device_plugins, "plugins"),
+            smoke=self.wired(kube.smoke_pods, "smoke"),
+            leftovers=self.wired(aws.leftovers, "leftovers"),
+        )
+        waker = Waker(due, self.wired(self.queue, "queue"))
+        clock, rules = self.clock, self._rules
+        board, states = self.wired(self.wall, "board"), self.wired(self.cards, "cards")
+        crew = Crew(
+            observer=Observer(eyes),
+            performer=Performer(eyes, capacity),
+            surveyor=Surveyor(capacity=capacity, planes=eyes.planes, prices=prices),
+            teller=Teller(board=cast(Board, board), states=states, clock=clock),
+            prices=prices,
+        )
+        self.worker = Reconciler(crew=crew, clusters=clusters, due=due, clock=clock, owner=f"w{len(self.power.names)}")
+        self.requests = Requests(
+            clusters=clusters,
+            waker=waker,
+            catalogue=TableCatalogue(),
+            prices=prices,
+            ids=self.ids,
+            clock=clock,
+            rules=rules,
+        )
+        self.decisions = Decisions(clusters=clusters, waker=waker, clock=clock, rules=rules)
+        self.deletions = Deletions(clusters=clusters, waker=waker, clock=clock, rules=rules)
+
+    def surviving(self, step: Callable[[], T]) -> T | None:
+        """Does a step of a process; when it is killed in it, starts another. None: killed."""
+        try:
+            return step()
+        except Killed:
+            self.power.restore()
+            self.start()
+            return None
+
+    def persist(self, step: Callable[[], T]) -> T:
+        """A person or Slack does it again when no answer came."""
+        for _ in range(3):
+            answer = self.surviving(step)
+            if answer is not None:
+                return answer
+        raise AssertionError("killed for ever")
+
+    # what people do
+
+    def ask(self, **options: str | bool) -> Cluster:
+        """Alice asks for `demo`."""
+        asked = Asked(ALICE, "op-create", "command", "C0RAYGPU")
+        wanted = CreateOptions(**{"name": "demo", **options})  # type: ignore[arg-type]
+        return self.persist(lambda: self.requests.create(wanted, asked))
+
+    def approve(self) -> Cluster:
+        """Bob clicks Approve on the card as it is."""
+        asked = Asked(BOB, "op-approve", "button", "C0RAYGPU")
+        return self.persist(lambda: self.decisions.decide(Click(self.record.id, self.record.digest, True), asked))
+
+    def delete(self) -> Cluster:
+        """Alice deletes."""
+        return self.persist(lambda: self.deletions.delete(self.record.id, Asked(ALICE, "op-delete", "button", "C0RAYGPU")))
+
+    def retry(self, operation: str = "op-retry") -> Cluster:
+        """Alice clicks Retry."""
+        return self.persist(lambda: self.deletions.retry(self.record.id, Asked(ALICE, operation, "button", "C0RAYGPU")))
+
+    # time
+
+    def until(self, there: Callable[[], bool], minutes: float = 90) -> None:
+        """Lets the world and the worker run until it is so; fails when that takes longer."""
+        end = self.world.now + minutes * MINUTE
+        while not there():
+            at = self.due.next_at()
+            self.visits += 1
+            if at is None or at > end or self.visits > 5000:
+                raise AssertionError(f"not reached in {minutes} min ({self.visits} visits): {self.told}")
+            self.world.advance_to(max(at, self.world.now))
+            for cluster_id in self.due.overdue(10):
+                self.surviving(lambda c=cluster_id: self.worker.visit(c))  # type: ignore[misc]
+
+    def until_phase(self, wanted: Phase, minutes: float = 90) -> None:
+        """Lets it run until the record is in that phase."""
+        self.until(lambda: phase(self.record) is wanted, minutes)
+
+    def run(self, minutes: float) -> None:
+        """Lets it run for so long."""
+        end = self.world.now + minutes * MINUTE
+        self.until(lambda: (at := self.due.next_at()) is None or at > end, minutes + 1)
+        self.world.advance_to(end)
+
+    # what is seen
+
+    @property
+    def record(self) -> Cluster:
+        """The one record."""
+        (found,) = self.clusters.all()
+        return found
+
+    @property
+    def told(self) -> str:
+        """Phase and conditions in short."""
+        lines = (f"{c.type}={c.status} {c.reason}: {c.message}" for c in self.record.conditions)
+        return "\n".join((str(phase(self.record)), *lines))
+
+    def message(self, kind: str) -> str:
+        """The words of a condition."""
+        condition = self.record.condition(kind)
+        assert condition is not None, self.told
+        return condition.message
+
+    def made(self) -> dict[str, int]:
+        """How often each resource was made, by the log of the world: `operation name` to count."""
+        counted: dict[str, int] = {}
+        for call in self.world.calls:
+            if call.status in (200, 201) and (name := _made(call.service, call.operation, call.params)):
+                counted[name] = counted.get(name, 0) + 1
+        return counted
+
+    def stands(self) -> dict[str, Any]:
+        """What stands, without times, ids and other things that differ between two good runs."""
+        seen = self.world.snapshot()
+        clusters = [
+            {
+                "name": c["name"],
+                "status": c["status"],
+                "groups": sorted((g["name"], g["status"], g["desired"]) for g in c["nodegroups"]),
+                "addons": sorted((a["name"], a["status"]) for a in c["addons"]),
+                "entries": sorted(e["principal"] for e in c["access_entries"]),
+                "nodes": len(c["nodes"]),
+            }
+            for c in seen["clusters"]
+        ]
+        live = [i for i in seen["instances"] if i["state"] not in ("terminated", "shutting-down")]
+        return {
+            "clusters": clusters,
+            "leftovers": [(item["kind"], item["cluster"]) for item in seen["leftovers"]],
+            "instances": sorted(i["type"] for i in live),
+            "usd": seen["bill"]["per_hour"],
+            "card": (phase(self.record), [(c.type, c.status, c.reason) for c in self.record.conditions]),
+        }
+
+
+def _made(service: str, operation: str, params: Any) -> str | None:
+    if service == "eks" and operation.startswith("Create"):
+        names = ("name", "nodegroupName", "addonName", "principalArn")
+        return f"{operation} " + "/".join(str(params[name]) for name in names if params.get(name))
+    if service == "kubernetes" and operation.startswith(("POST ", "PATCH ")):
+        body = params.get("body") or b""
+        return operation if operation.startswith("PATCH ") else f"{operation} {_named(body)}"
+    return None
+
+
+def _named(body: Any) -> str:
+    import base64
+
+    text = base64.b64decode(body) if isinstance(body, str) else body
+    try:
+        return str(json.loads(text)["metadata"]["name"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def story(power: Power | None = None, **options: str | bool) -> Simulation:
+    """Asked, checked, approved, ready."""
+    sim = Simulation(power)
+    sim.ask(**options)
+    sim.until_phase(Phase.AWAITING_APPROVAL)
+    sim.approve()
+    sim.until_phase(Phase.READY)
+    return sim
+
+
+def ended(sim: Simulation) -> Simulation:
+    """Deleted, with the last state of the card delivered."""
+    sim.delete()
+    sim.until_phase(Phase.DELETED)
+    sim.until(lambda: sim.due.next_at() is None)
+    return sim
