@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 from functools import cached_property
 
@@ -61,7 +62,7 @@ class Bootstrap:
     def clock(self) -> SystemClock | SharedClock:
         """The one clock of the bot."""
         speed = self.settings.clock_speed
-        return SystemClock() if speed == 1 else SharedClock(self.redis, speed)
+        return SystemClock() if speed == 1 else SharedClock(self.ack_redis, speed)
 
     @cached_property
     def broker(self) -> RedisBroker:
@@ -72,7 +73,7 @@ class Bootstrap:
     def use_cases(self) -> UseCases:
         """What the listeners call."""
         clusters = redis_store.RedisClusters(self.ack_redis, is_live)
-        waker = Waker(self._due(self.ack_redis), DramatiqQueue(self.broker))
+        waker = Waker(self._due(self.ack_redis), DramatiqQueue(build_broker(self.ack_redis)))
         return UseCases(
             requests=Requests(
                 clusters=clusters,
@@ -110,7 +111,8 @@ class Bootstrap:
             teller=Teller(board=board, states=redis_store.RedisCardStates(self.redis), clock=self.clock),
             prices=self._prices,
         )
-        owner = f"{socket.gethostname()}/{os.getpid()}"
+        # A container's host name and pid come again after a restart; a lease must not.
+        owner = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
         return Reconciler(crew=crew, clusters=clusters, due=self._due(self.redis), clock=self.clock, owner=owner)
 
     @cached_property

@@ -76,7 +76,8 @@ class Reconciler:
                 again, succeeded = self._pass(cluster, lease)
         except Outdated as outdated:
             log.info("visit of %s gave way: %s", cluster_id, outdated.message)
-            again = 0.0
+            # A record of a newer release is left to the workers of that release.
+            again = backoff(lease.attempts) if outdated.reason == "NewerSchema" else 0.0
         except OutsideError as error:
             log.warning("visit of %s could not be finished: %s", cluster_id, error.message)
         finally:

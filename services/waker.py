@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
+from domain.errors import OutsideError
 from services.ports import DueSet, Queue
+
+log = logging.getLogger(__name__)
 
 
 class Waker:
@@ -13,6 +18,9 @@ class Waker:
         self._queue = queue
 
     def wake(self, cluster_id: str) -> None:
-        """The cluster is due now."""
+        """The cluster is due now. Raises when that could not be written down; a lost message only costs a tick."""
         self._due.wake(cluster_id)
-        self._queue.send(cluster_id)
+        try:
+            self._queue.send(cluster_id)
+        except OutsideError as error:
+            log.warning("no message for %s, the tick will send one: %s", cluster_id, error.message)

@@ -1,4 +1,4 @@
-"""What tests of several rooms share: a real browser."""
+"""What tests of several rooms share: a real browser, and a real Valkey (tests/conftest_valkey.py)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+
+pytest_plugins = ["tests.conftest_valkey"]
 
 FLAGS = (
     "--no-sandbox",  # Chromium refuses its own sandbox to root, which CI is
