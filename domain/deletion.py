@@ -129,7 +129,8 @@ def _groups(view: View) -> Stage:
         return unreadable(NODE_GROUPS_GONE, addons)
     actions = tuple(DeleteNodeGroup(g.name) for g in seen.values() if g.status != "DELETING")
     # ipamd must not outlive its nodes' last moments, or it leaves a detached interface behind.
-    cni = (DeleteAddon("vpc-cni"),) if isinstance(addons, Mapping) and "vpc-cni" in addons else ()
+    seen_cni = addons.get("vpc-cni") if isinstance(addons, Mapping) else None
+    cni = (DeleteAddon("vpc-cni"),) if seen_cni is not None and seen_cni.status != "DELETING" else ()
     failed = [g for g in seen.values() if g.status == "DELETE_FAILED"]
     if failed:
         issue = explain_issues(failed[0].health)

@@ -14,7 +14,7 @@ from sandbox.local import Choice, LocalWorld
 DEMO_PORT = 8080
 
 
-def sandbox(  # noqa: PLR0913 - the options of a command are its parameters
+def sandbox(  # noqa: PLR0913, PLR0917 - the options of a command are its parameters
     headless: Annotated[bool, typer.Option(help="Print one JSON line when ready, and stay up.")] = False,
     speed: Annotated[float, typer.Option(min=0.01, max=100_000, help="World seconds per real second.")] = 60.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 0,

@@ -26,7 +26,9 @@ def browser() -> Iterator[Browser]:
     """Headless Chromium: $CHROMIUM, or the one on PATH. Without one the page cannot be tested, which in CI is a failure."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if path is None:
-        reason = "Chromium is neither in $CHROMIUM nor on PATH (Debian: apt-get install chromium), so no page was opened"
+        reason = (
+            "Chromium is neither in $CHROMIUM nor on PATH (Debian: apt-get install chromium), so no page was opened"
+        )
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)

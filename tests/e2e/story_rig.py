@@ -57,7 +57,9 @@ class Sandbox:
 
     def wait_card(self, name: str, want: Callable[[dict[str, Any]], bool], seconds: float = 90) -> dict[str, Any]:
         """The card once `want` says so; fails with what it last said."""
-        return wait_for(lambda: (card := self.card(name)) and want(card) and card, seconds, lambda: said(self.card(name)))
+        return wait_for(
+            lambda: (card := self.card(name)) and want(card) and card, seconds, lambda: said(self.card(name))
+        )
 
     def approve(self, name: str) -> dict[str, Any]:
         """Waits until the card asks, and Bob approves."""

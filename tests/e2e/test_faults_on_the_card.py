@@ -32,7 +32,9 @@ def test_a_ready_node_without_gpus_is_named_with_its_cause(world: Sandbox) -> No
     """Bottlerocket's own plugin does not report: the card names the node, 0 of 1 GPUs, and what to do."""
     cluster = started(world, "nogpu")
     world.post("/world/faults", {"name": "gpus_missing", "cluster": cluster})
-    words = said(world.wait_card("nogpu", lambda c: "is Ready with 0 of 1 GPUs" in said(c) and ": trouble." in c["text"]))
+    words = said(
+        world.wait_card("nogpu", lambda c: "is Ready with 0 of 1 GPUs" in said(c) and ": trouble." in c["text"])
+    )
     assert "Bottlerocket" in words
     assert "ip-10-0-" in words
 

@@ -6,6 +6,7 @@ From then on the process is dead: each further call fails as well, until somebod
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Callable
@@ -254,7 +255,9 @@ class Simulation:
 
     def delete(self) -> Cluster:
         """Alice deletes."""
-        return self.persist(lambda: self.deletions.delete(self.record.id, Asked(ALICE, "op-delete", "button", "C0RAYGPU")))
+        return self.persist(
+            lambda: self.deletions.delete(self.record.id, Asked(ALICE, "op-delete", "button", "C0RAYGPU"))
+        )
 
     def retry(self, operation: str = "op-retry") -> Cluster:
         """Alice clicks Retry."""
@@ -347,11 +350,10 @@ def _made(service: str, operation: str, params: Any) -> str | None:
 
 
 def _named(body: Any) -> str:
-    import base64
-
-    text = base64.b64decode(body) if isinstance(body, str) else body
+    """The name in a manifest, as the log keeps it: an object, or base64 of its text."""
     try:
-        return str(json.loads(text)["metadata"]["name"])
+        manifest = json.loads(base64.b64decode(body)) if isinstance(body, str) else body
+        return str(manifest["metadata"]["name"])
     except (ValueError, KeyError, TypeError):
         return ""
 
