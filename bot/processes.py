@@ -11,7 +11,7 @@ from adapters.dramatiq_queue import VisitWorker, start_worker
 from bot.bootstrap import Bootstrap
 from bot.embedded import EmbeddedValkey
 from bot.http import HttpLayer, Probes
-from bot.scheduler import Ticks
+from bot.scheduler import PriceTick, Ticks
 from bot.server import Part, Process, Server
 from bot.settings import Settings
 from bot.slack_app import SocketDoor, build_app
@@ -106,6 +106,8 @@ def _process(bootstrap: Bootstrap, roles: Roles) -> Process:
     stepped = clock.stepped if isinstance(clock, SharedClock) else _never
     ticks = Ticks(bootstrap.ticker, stepped, settings.clock_speed) if roles.ticks else None
     parts: list[Part] = [part for part in (worker, ticks) if part is not None]
+    if roles.web:
+        parts.append(PriceTick(bootstrap.use_cases.requests.refresh_prices))
     app = build_app(bootstrap.use_cases, bootstrap.surface, token=settings.bot_token, api_url=settings.slack_api_url)
     door = None
     if roles.web and settings.socket_mode:

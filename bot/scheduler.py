@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -17,6 +18,7 @@ TICK_S = 1.0
 FASTEST_TICK_S = 0.1  # a bot whose clock runs fast (the sandbox's) looks more often
 RESYNC_S = 600.0
 LATE_S = 60.0
+PRICES_S = 3600.0
 
 
 class Ticks:
@@ -60,3 +62,19 @@ class Ticks:
             self._ticker.wake_all()
         except OutsideError as error:
             log.warning("resync skipped: %s", error.message)
+
+
+class PriceTick:
+    """Keeps prices at hand in a web process: at its start, and every hour. A price that cannot be read is no fault."""
+
+    def __init__(self, refresh: Callable[[], None]) -> None:
+        self._scheduler = BackgroundScheduler(job_defaults={"coalesce": True, "max_instances": 1})
+        self._scheduler.add_job(refresh, "interval", seconds=PRICES_S, next_run_time=datetime.now(UTC))
+
+    def start(self) -> None:
+        """Starts the scheduler's thread; the first refresh follows at once, and start does not wait for it."""
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Ends the thread; a refresh under way may finish by itself."""
+        self._scheduler.shutdown(wait=False)

@@ -11,7 +11,7 @@ from domain.lifecycle import phase
 from domain.money import Quote, quote
 from domain.policy import Act, Actor, Rules
 from domain.request import CreateOptions, to_spec
-from domain.spec import ClusterSpec
+from domain.spec import ClusterSpec, cpu_group
 from services.ports import AuditEntry, Catalogue, Clock, Clusters, Identifiers, Prices
 from services.waker import Waker
 
@@ -90,6 +90,12 @@ class Requests:
             price = prices.of(kind)
             offers.append(Offer(kind, known[kind].gpus, known[kind].gpu_model, price.usd if price else None))
         return tuple(sorted(offers, key=lambda o: (o.usd_per_hour is None, o.usd_per_hour or 0.0)))
+
+    def refresh_prices(self) -> None:
+        """Reads the live prices of everything that may be asked for, so that they are at hand when somebody asks."""
+        kinds = (*self._rules.gpu_types, *cpu_group().instance_types)
+        for region in self._rules.regions:
+            self._prices.look_up(region, kinds, None)
 
     def _spec(self, options: CreateOptions, actor: Actor, suffix: str) -> ClusterSpec:
         named = options if options.name else replace(options, name=f"ray-{suffix}")

@@ -88,6 +88,25 @@ def test_selectors_and_affinity(world: KubeIsland, api: ClusterApi, spec: dict, 
     assert words in why(made(api, world, pod("p", **spec)))
 
 
+@pytest.mark.parametrize(
+    ("toleration", "placed"),
+    [
+        ({"key": "ray.io/node-type", "operator": "Equal", "value": "worker", "effect": "NoSchedule"}, True),
+        ({"key": "ray.io/node-type", "operator": "Equal", "value": "head", "effect": "NoSchedule"}, False),
+        ({"key": "ray.io/node-type", "operator": "Exists"}, True),
+        ({"key": "ray.io/node-type", "operator": "Exists", "effect": "NoExecute"}, False),
+        ({"key": "nvidia.com/gpu", "operator": "Exists"}, False),
+        ({"operator": "Exists"}, True),
+    ],
+)
+def test_tolerations_by_key_value_and_effect(
+    world: KubeIsland, api: ClusterApi, toleration: dict, placed: bool
+) -> None:
+    """Kubernetes' rule, against the guide's taint."""
+    body = made(api, world, pod("p", gpus=1, tolerations=[toleration]))
+    assert ("nodeName" in body["spec"]) is placed
+
+
 def test_an_empty_cluster_has_no_nodes_to_schedule_to(world: KubeIsland) -> None:
     """The scheduler's special sentence."""
     api = world.add()

@@ -310,8 +310,11 @@ class Simulation:
     def made(self) -> dict[str, int]:
         """How often each resource was made, by the log of the world: `operation name` to count."""
         counted: dict[str, int] = {}
+        if not self.clusters.all():
+            return counted
         for call in self.world.calls:
             if call.status in (200, 201) and (name := _made(call.service, call.operation, call.params)):
+                name = name.replace(self.record.id, "ID")
                 counted[name] = counted.get(name, 0) + 1
         return counted
 
@@ -320,7 +323,7 @@ class Simulation:
         seen = self.world.snapshot()
         clusters = [
             {
-                "name": c["name"],
+                "name": c["name"].replace(self.record.id, "ID"),
                 "status": c["status"],
                 "groups": sorted((g["name"], g["status"], g["desired"]) for g in c["nodegroups"]),
                 "addons": sorted((a["name"], a["status"]) for a in c["addons"]),
@@ -332,7 +335,7 @@ class Simulation:
         live = [i for i in seen["instances"] if i["state"] not in ("terminated", "shutting-down")]
         return {
             "clusters": clusters,
-            "leftovers": [(item["kind"], item["cluster"]) for item in seen["leftovers"]],
+            "leftovers": [(item["kind"], item["cluster"].replace(self.record.id, "ID")) for item in seen["leftovers"]],
             "instances": sorted(i["type"] for i in live),
             "usd": seen["bill"]["per_hour"],
             "card": (phase(self.record), [(c.type, c.status, c.reason) for c in self.record.conditions]),

@@ -1,0 +1,167 @@
+"""The crash matrix: one good run, and from each of its crash points a process that dies there and is started again.
+
+A crash point is a write to the outside in a state not met before: a read leaves nothing behind, so a death at a read is
+the death after the write before it; and a pass that finds what the pass before it found is the same case once more.
+At each point the run is forked: the child loses its power there and has to come to the same end; the parent goes on.
+Run as `python crash_matrix.py create|delete before|after [create option=value …]`; prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from domain.cluster import Phase
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from simulation import Killed, Power, Simulation, ended
+
+T = TypeVar("T")
+READS = (
+    "access.own_principal",
+    "access.principals",
+    "addons.list",
+    "api.load_balancers",
+    "api.nodes",
+    "api.version",
+    "board.render",
+    "capacity.",
+    "cards.get",
+    "clusters.get",
+    "due.beat",  # renews a lease which the dead do not need
+    "groups.launch_failures",
+    "groups.list",
+    "leftovers.find",
+    "planes.describe",
+    "planes.insights",
+    "plugins.read",
+    "prices.",
+    "smoke.list",
+)
+WORKERS = 2
+
+
+class ForkingPower(Power):
+    """A power whose failures happen in children. In a child `point` names the crash; in the parent it is empty."""
+
+    def __init__(self, late: bool) -> None:
+        super().__init__(late=late)
+        self.armed = False
+        self.point = ""
+        self.points = 0
+        self.failed: list[str] = []
+        self._met: set[tuple[object, ...]] = set()
+        self._children: list[tuple[int, int]] = []
+        self._pipe = -1
+        self.sim: Simulation | None = None
+
+    def call(self, name: str, work: Callable[[], T]) -> T:
+        """A call; where it is a crash point, a child dies of it."""
+        if self.armed and not self.dead and not name.startswith(READS) and self._is_new(name) and self._child(name):
+            if self.late:
+                self.names.append(name)
+                work()
+            self.dead = True
+            raise Killed(name)
+        return super().call(name, work)
+
+    def finish(self, verdict: str) -> None:
+        """In a child: hands the verdict to the parent and ends. In the parent: waits for the children."""
+        if self.point:
+            os.write(self._pipe, verdict.encode()[:3000])
+            os._exit(0)
+        self._wait(0)
+
+    def _is_new(self, name: str) -> bool:
+        assert self.sim is not None
+        seen = tuple(
+            (c.type, c.status, c.reason) for record in self.sim.clusters.all() for c in record.conditions
+        )  # fmt: skip
+        case = (name, seen, tuple(sorted(self.sim.made().items())))
+        new = case not in self._met
+        self._met.add(case)
+        return new
+
+    def _child(self, name: str) -> bool:
+        self._wait(WORKERS - 1)
+        self.points += 1
+        ours, theirs = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(ours)
+            self.armed, self.point, self._pipe = False, f"{self.points} {name}", theirs
+            return True
+        os.close(theirs)
+        self._children.append((child, ours))
+        return False
+
+    def _wait(self, most: int) -> None:
+        while len(self._children) > most:
+            child, pipe = self._children.pop(0)
+            with os.fdopen(pipe) as verdict:
+                text = verdict.read()
+            _, status = os.waitpid(child, 0)
+            if status != 0 or text != "same":
+                self.failed.append(text or f"child ended with {status}")
+
+
+def matrix(way: str, late: bool, options: dict[str, str]) -> dict[str, object]:
+    """Runs one half of the story; answers the number of crash points and those that came to another end."""
+    good = _run(way, Power(), options)
+    power = ForkingPower(late)
+    try:
+        sim = _run(way, power, options)
+        verdict = _compared(good, sim)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding of this crash point
+        verdict = f"{type(error).__name__}: {error}"
+    power.finish("same" if verdict == "same" else f"crash at {power.point}: {verdict}")
+    if verdict != "same":
+        power.failed.append(f"without a crash: {verdict}")
+    return {"points": power.points, "failed": power.failed}
+
+
+def _run(way: str, power: Power, options: dict[str, str]) -> Simulation:
+    sim = Simulation(power)
+    if isinstance(power, ForkingPower):
+        power.sim = sim
+        power.armed = way == "create"
+    sim.ask(**options)
+    sim.until_phase(Phase.AWAITING_APPROVAL)
+    sim.approve()
+    sim.until_phase(Phase.READY)
+    if way == "delete":
+        sim.world.inject("eni_leak", cluster=sim.record.eks_name)
+        if isinstance(power, ForkingPower):
+            power.armed = True
+        ended(sim)
+    else:
+        sim.until(lambda: (at := sim.due.next_at()) is not None and at > sim.world.now + 60)
+    return sim
+
+
+def _compared(good: Simulation, sim: Simulation) -> str:
+    if sim.stands() != good.stands():
+        return f"another end: {sim.stands()} instead of {good.stands()}"
+    wanted, made = good.made(), sim.made()
+    if {k for k in made if not k.startswith("PATCH")} != {k for k in wanted if not k.startswith("PATCH")}:
+        return f"other things were made: {made} instead of {wanted}"
+    # The proof of a node may have to be given again when it was lost with the process; everything else is made once.
+    twice = [name for name, count in made.items() if count > 1 and not name.startswith(("POST", "PATCH"))]
+    if twice:
+        return f"made twice: {twice}"
+    state = sim.cards.get(sim.record.id)
+    if sim.wall.messages[state.ts].text != sim.wall.render(sim.record, sim.world.now).text:
+        return f"the card shows {sim.wall.messages[state.ts].text}"
+    if len(sim.wall.messages) > 2:
+        return f"{len(sim.wall.messages)} cards"
+    return "same"
+
+
+if __name__ == "__main__":
+    given = dict(word.split("=", 1) for word in sys.argv[3:])
+    print(json.dumps(matrix(sys.argv[1], sys.argv[2] == "after", given)))  # noqa: T201 - its one line of output
