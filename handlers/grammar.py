@@ -174,10 +174,10 @@ def _value(name: str, left: list[Word]) -> str:
 
 
 def _meant(word: str, among: tuple[str, ...], prefix: str) -> str:
-    close = difflib.get_close_matches(word[:ECHO], among, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(word[:ECHO], among, n=1, cutoff=0.6)
     if close:
         return f" Did you mean {prefix}{close[0]}?"
-    return f" There are: {', '.join(prefix + one for one in among)}."
+    return f" There are: {', '.join(prefix + one for one in among)}. `/raygpu help` says what they do."
 
 
 def _echo(word: str) -> str:

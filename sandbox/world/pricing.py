@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from sandbox.world.world import World
 
 _PAGES = Paging("NextToken", "MaxResults", 100, "InvalidNextTokenException")
-ENDPOINTS = ("us-east-1", "eu-central-1", "ap-south-1")
 EFFECTIVE = "2026-07-20T00:00:00Z"
 
 

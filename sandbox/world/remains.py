@@ -33,10 +33,6 @@ class Remains:
         rate = round(gib * catalogue.gp3_price(cluster.region) / catalogue.HOURS_PER_MONTH, 8)
         self._world.ledger.open(Charge("ebs_volume", volume, cluster.name, rate, self._world.now))
 
-    def find(self, region: str, resource_id: str) -> Artifact | None:
-        """One of them by id."""
-        return self._known.get((region, resource_id))
-
     def leftovers(self) -> list[Artifact]:
         """What nothing uses any more: loose things, and those whose cluster is gone."""
         standing = {(cluster.region, cluster.name) for cluster in self._world.clusters.values()}

@@ -119,7 +119,10 @@ def test_a_quoted_reason_ends_at_its_quote() -> None:
     [
         ("crate demo", "“crate” is no command. Did you mean create?"),
         ("staus demo", "“staus” is no command. Did you mean status?"),
-        ("xyzzy", "“xyzzy” is no command. There are: create, status, list, delete, help."),
+        (
+            "xyzzy",
+            "“xyzzy” is no command. There are: create, status, list, delete, help. `/raygpu help` says what they do.",
+        ),
         ("help crete", "“crete” is no command. Did you mean create?"),
         ("create demo --gpsu 2", "`create` has no option --gpsu. Did you mean --gpu?"),
         ("create demo --regoin x", "`create` has no option --regoin. Did you mean --region?"),
