@@ -92,7 +92,9 @@ class LocalWorld:
     def start(self) -> dict[str, Any]:
         """`{"page", "control", "env"}` once everything answers, the bot included where one was asked for."""
         endpoint = self._aws.start()
-        self._kubernetes = KubernetesServer(self.world, self.tick, principal_of=self._aws.principal_of)
+        self._kubernetes = KubernetesServer(
+            self.world, self.tick, principal_of=self._aws.principal_of, secret_of=self._aws.secret_of
+        )
         self._kubernetes.start()
         redis_url = self._valkey.start()
         self._share_clock(redis_url)

@@ -3,7 +3,8 @@
 A crash point is a write to the outside in a state not met before: a read leaves nothing behind, so a death at a read is
 the death after the write before it; and a pass that finds what the pass before it found is the same case once more.
 At each point the run is forked: the child loses its power there and has to come to the same end; the parent goes on.
-Run as `python crash_matrix.py create|delete before|after [create option=value …]`; prints one line of JSON.
+Run as `python crash_matrix.py create|delete before|after [every] [create option=value …]`; prints one line of JSON.
+With `every` each single call is a crash point, reads and repeated passes too: the same answer, many times slower.
 """
 
 from __future__ import annotations
@@ -49,8 +50,9 @@ WORKERS = 2
 class ForkingPower(Power):
     """A power whose failures happen in children. In a child `point` names the crash; in the parent it is empty."""
 
-    def __init__(self, late: bool) -> None:
+    def __init__(self, late: bool, every: bool) -> None:
         super().__init__(late=late)
+        self._every = every
         self.armed = False
         self.point = ""
         self.points = 0
@@ -62,7 +64,7 @@ class ForkingPower(Power):
 
     def call(self, name: str, work: Callable[[], T]) -> T:
         """A call; where it is a crash point, a child dies of it."""
-        if self.armed and not self.dead and not name.startswith(READS) and self._is_new(name) and self._child(name):
+        if self.armed and not self.dead and self._is_point(name) and self._child(name):
             if self.late:
                 self.names.append(name)
                 work()
@@ -77,7 +79,11 @@ class ForkingPower(Power):
             os._exit(0)
         self._wait(0)
 
-    def _is_new(self, name: str) -> bool:
+    def _is_point(self, name: str) -> bool:
+        if self._every:
+            return True
+        if name.startswith(READS):
+            return False
         assert self.sim is not None
         seen = tuple(
             (c.type, c.status, c.reason) for record in self.sim.clusters.all() for c in record.conditions
@@ -110,10 +116,10 @@ class ForkingPower(Power):
                 self.failed.append(text or f"child ended with {status}")
 
 
-def matrix(way: str, late: bool, options: dict[str, str]) -> dict[str, object]:
+def matrix(way: str, late: bool, every: bool, options: dict[str, str]) -> dict[str, object]:
     """Runs one half of the story; answers the number of crash points and those that came to another end."""
     good = _run(way, Power(), options)
-    power = ForkingPower(late)
+    power = ForkingPower(late, every)
     try:
         sim = _run(way, power, options)
         verdict = _compared(good, sim)
@@ -163,5 +169,5 @@ def _compared(good: Simulation, sim: Simulation) -> str:
 
 
 if __name__ == "__main__":
-    given = dict(word.split("=", 1) for word in sys.argv[3:])
-    print(json.dumps(matrix(sys.argv[1], sys.argv[2] == "after", given)))  # noqa: T201 - its one line of output
+    given = dict(word.split("=", 1) for word in sys.argv[3:] if "=" in word)
+    print(json.dumps(matrix(sys.argv[1], sys.argv[2] == "after", "every" in sys.argv, given)))  # noqa: T201 - its one line of output
