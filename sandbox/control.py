@@ -114,7 +114,7 @@ class Control:
             raise HTTPException(422, "minutes must be a number above 0.")
         self.tick()
         with self._world.lock:
-            api = self._world.apis.get(str(name))
+            api = self._world.apis.get(self._world.full_name(str(name)))
             if api is None:
                 raise HTTPException(404, f"There is no cluster {name} with a running API server.")
             try:

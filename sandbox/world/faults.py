@@ -30,8 +30,10 @@ class Fault:
 class Faults:
     """The registry the world and its Kubernetes half fill."""
 
-    def __init__(self) -> None:
+    def __init__(self, full_name: Callable[[str], str] = str) -> None:
+        """`full_name` turns what a person calls a cluster into its name in EKS."""
         self._known: dict[str, Fault] = {}
+        self._full_name = full_name
 
     def register(self, name: str, params: Iterable[str], description: str, apply: Callable[..., Any]) -> None:
         """Add a fault; a second registration under the same name replaces the first."""
@@ -55,4 +57,7 @@ class Faults:
         missing = [param for param in needed if params.get(param) in (None, "")]
         if missing:
             raise ValueError(f"{name} needs {missing[0]}.")
-        return fault.apply(**{key: value for key, value in params.items() if value is not None})
+        given = {key: value for key, value in params.items() if value is not None}
+        if isinstance(given.get("cluster"), str):
+            given["cluster"] = self._full_name(given["cluster"])
+        return fault.apply(**given)

@@ -69,7 +69,7 @@ class World:
         self.gate = Gate()
         self.armed = Armed()
         self.calls = CallLog()
-        self.faults = Faults()
+        self.faults = Faults(self.full_name)
         self._roles: set[str] = set()
         self._quotas: dict[tuple[str, str], float] = {}
         self.remains = Remains(self)
@@ -191,6 +191,11 @@ class World:
         api = self.apis.pop(cluster.key, None)
         if api is not None:
             api.stop()
+
+    def full_name(self, name: str) -> str:
+        """The key of the one cluster that people call `name`: its name in EKS, or the name its owner gave it (a tag)."""
+        given = [c.key for c in self.clusters.values() if c.tags.get("raygpu:name") == name]
+        return given[0] if name not in {c.key for c in self.clusters.values()} and len(given) == 1 else name
 
     def api_of(self, instance: Instance) -> ClusterApi | None:
         """The API server of an instance's cluster."""

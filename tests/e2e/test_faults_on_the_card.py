@@ -30,8 +30,8 @@ def found(world: Sandbox, name: str) -> str | None:
 
 def test_a_ready_node_without_gpus_is_named_with_its_cause(world: Sandbox) -> None:
     """Bottlerocket's own plugin does not report: the card names the node, 0 of 1 GPUs, and what to do."""
-    cluster = started(world, "nogpu")
-    world.post("/world/faults", {"name": "gpus_missing", "cluster": cluster})
+    started(world, "nogpu")
+    world.post("/world/faults", {"name": "gpus_missing", "cluster": "nogpu"})
     words = said(
         world.wait_card("nogpu", lambda c: "is Ready with 0 of 1 GPUs" in said(c) and ": trouble." in c["text"])
     )
@@ -41,8 +41,8 @@ def test_a_ready_node_without_gpus_is_named_with_its_cause(world: Sandbox) -> No
 
 def test_a_plugin_pod_that_is_not_scheduled_is_named_with_the_schedulers_words(world: Sandbox) -> None:
     """On AL2023 there is no room for the plugin's pod: the card names node and pod, in the scheduler's own words."""
-    cluster = started(world, "noplug", "--ami al2023")
-    world.post("/world/faults", {"name": "plugin_unscheduled", "cluster": cluster, "how": "full"})
+    started(world, "noplug", "--ami al2023")
+    world.post("/world/faults", {"name": "plugin_unscheduled", "cluster": "noplug", "how": "full"})
     words = said(world.wait_card("noplug", lambda c: "device-plugin pod" in said(c) and ": trouble." in c["text"]))
     assert "Pending" in words
     assert "Insufficient" in words or "Too many pods" in words
