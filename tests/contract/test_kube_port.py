@@ -216,6 +216,14 @@ class TestPlugins:
             doors.plugins.apply(doors.plane, SPEC)
         assert ours(doors).spec is None
 
+    def test_what_is_not_as_we_write_it_has_no_spec(self, doors: Doors) -> None:
+        """A hand edit beside groups, tolerations and image: None, so that it is put right."""
+        grow(doors, AL2023)
+        doors.plugins.apply(doors.plane, SPEC)
+        patch = {"spec": {"template": {"spec": {"priorityClassName": "low"}}}}
+        doors.world.foreign("PATCH", OURS, patch, MERGE, fieldManager="kubectl-edit")
+        assert ours(doors).spec is None
+
     def test_foreign_plugins_are_listed_and_left_alone(self, doors: Doors) -> None:
         """NVIDIA's stock manifest, installed by somebody."""
         grow(doors, AL2023)

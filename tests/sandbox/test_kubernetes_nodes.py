@@ -162,6 +162,8 @@ def test_a_drained_node_is_cordoned_and_emptied_within_budgets(world: KubeIsland
     api.join(cpu_facts(world, other))
     world.after(60)
     api.drain(CPU_NODE)
+    coredns = call(api, "GET", "/api/v1/namespaces/kube-system/pods", labelSelector="k8s-app=kube-dns")[1]["items"]
+    assert sum("deletionTimestamp" in p["metadata"] for p in coredns) == 1
     world.after(120)
     left = {p["name"].rsplit("-", 1)[0] for p in api.snapshot()["pods"] if p["node"] == CPU_NODE}
     assert left == {"aws-node", "kube-proxy"}

@@ -1,10 +1,11 @@
 """The crash matrix: one good run, and from each of its crash points a process that dies there and is started again.
 
-A crash point is a write to the outside in a state not met before: a read leaves nothing behind, so a death at a read is
-the death after the write before it; and a pass that finds what the pass before it found is the same case once more.
+A crash point is a write to the outside in a state of the record not met before. A read leaves nothing behind, so the
+store and AWS's answers are as after the write before it. This is a selection, not a proof: the world moves on between
+two passes that find the same, so what is left out may differ in time. `every` leaves nothing out.
 At each point the run is forked: the child loses its power there and has to come to the same end; the parent goes on.
 Run as `python crash_matrix.py create|delete before|after [every] [create option=value …]`; prints one line of JSON.
-With `every` each single call is a crash point, reads and repeated passes too: the same answer, many times slower.
+With `every` each single call is a crash point, reads and repeated passes too, which takes minutes.
 """
 
 from __future__ import annotations

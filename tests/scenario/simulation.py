@@ -338,7 +338,8 @@ class Simulation:
             "leftovers": [(item["kind"], item["cluster"].replace(self.record.id, "ID")) for item in seen["leftovers"]],
             "instances": sorted(i["type"] for i in live),
             "usd": seen["bill"]["per_hour"],
-            "card": (phase(self.record), [(c.type, c.status, c.reason) for c in self.record.conditions]),
+            # As a set: the record keeps conditions in the order of their first look, people see them in that of the stages.
+            "card": (phase(self.record), sorted((c.type, c.status, c.reason) for c in self.record.conditions)),
         }
 
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -92,11 +93,13 @@ def test_create_approve_ready_delete_receipt(options: Any, gpus: int, plugins: i
 
 
 def test_the_receipt_agrees_with_the_bill_of_the_world() -> None:
-    """What the bot metered from pass to pass is what AWS bills, within the grain of its passes."""
-    sim = ended(story())
+    """What the bot metered from pass to pass is what AWS bills, a little more for the minutes of launch and drain."""
+    sim = story()
+    sim.run(120)
+    ended(sim)
     receipt, bill = sim.record.receipt, sim.world.bill()
     assert receipt is not None and receipt.usd is not None and bill["unknown"] == []
-    assert receipt.usd == pytest.approx(bill["usd_total"], rel=0.15)
+    assert bill["usd_total"] <= receipt.usd <= bill["usd_total"] * 1.03
 
 
 def test_the_card_keeps_slacks_pace_and_is_one_message() -> None:
@@ -104,7 +107,7 @@ def test_the_card_keeps_slacks_pace_and_is_one_message() -> None:
     sim = ended(story())
     assert len(sim.wall.messages) == 1
     times = [at for at, _, _ in sim.wall.sent]
-    assert all(later - earlier >= 5 - 1e-6 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= 5 - 1e-6 for earlier, later in pairwise(times))
 
 
 def test_deletion_keeps_the_order_of_aws_with_a_leaked_interface() -> None:
@@ -114,7 +117,11 @@ def test_deletion_keeps_the_order_of_aws_with_a_leaked_interface() -> None:
     ended(sim)
     nothing_left(sim)
     writes = ("TagResource", "DeleteAddon", "DeleteNodegroup", "DeleteNetworkInterface", "DeleteCluster")
-    order = [c.operation for c in sim.world.calls if c.operation in writes and c.status == 200]
+    # Each group is tagged as well, just before it goes: the bot's policy allows no delete without the tag.
+    calls = [
+        c for c in sim.world.calls if c.operation in writes and ":nodegroup/" not in str(c.params.get("resourceArn"))
+    ]
+    order = [c.operation for c in calls if c.status == 200]
     assert order == [
         "TagResource", "DeleteAddon", "DeleteNodegroup", "DeleteNodegroup", "DeleteNetworkInterface", "DeleteCluster",
     ]  # fmt: skip
@@ -232,9 +239,8 @@ def test_a_failed_group_is_built_again_after_retry() -> None:
     sim = begun()
     sim.world.inject("nodegroup_create_failed", group="gpu-node-group", code="Ec2SubnetNotFound", message="gone")
     assert "a subnet of the foundation is gone" in trouble(sim, NODE_GROUPS)
-    before = sim.made()
     sim.run(20)
-    assert sim.made() == before
+    assert sim.made()["CreateNodegroup gpu-node-group"] == 1
     sim.retry()
     sim.until_phase(Phase.READY)
     assert sim.made()["CreateNodegroup gpu-node-group"] == 2
