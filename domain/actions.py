@@ -85,13 +85,14 @@ class RepairTaints:
 
 @dataclass(frozen=True, slots=True)
 class RunSmokePod:
-    """Run CUDA's vectorAdd on one GPU node, with the tolerations of its group."""
+    """Run CUDA's vectorAdd once on each of the `gpus` GPUs of one node, with the tolerations of its group."""
 
     node: str
+    gpus: int
     tolerations: tuple[Taint, ...]
 
     def describe(self) -> str:
-        return f"run the GPU smoke pod on {self.node}"
+        return f"run the GPU smoke pod on the {self.gpus} GPU(s) of {self.node}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,7 +197,7 @@ def _of_smoke(
         return
     if pod is None:
         if node.ready and node.gpus_allocatable >= group.gpus_per_node:
-            actions.append(RunSmokePod(node.name, group.taints))
+            actions.append(RunSmokePod(node.name, group.gpus_per_node, group.taints))
         open_.append(f"{node.name} is still to be tested.")
     elif pod.phase == "Failed":
         if view.cluster.retry_from > pod.started_at:

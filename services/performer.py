@@ -57,8 +57,8 @@ class Performer:
                 hands.plugins.remove(scene.plane)
             case act.RepairTaints(node, taints):
                 hands.api.repair_taints(scene.plane, node, taints)
-            case act.RunSmokePod(node, tolerations):
-                hands.smoke.run(scene.plane, node, tolerations)
+            case act.RunSmokePod(node, gpus, tolerations):
+                hands.smoke.run(scene.plane, node, gpus, tolerations)
             case act.RemoveSmokePod(node):
                 hands.smoke.remove(scene.plane, node)
             case _:

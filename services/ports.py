@@ -196,8 +196,8 @@ class SmokePods(Protocol):
     """GPU smoke pods, one per node, named after it."""
 
     def list(self, plane: ControlPlane) -> tuple[SmokePod, ...]: ...
-    def run(self, plane: ControlPlane, node: str, tolerations: tuple[Taint, ...]) -> None:
-        """Creates the pod pinned to `node` by affinity (the scheduler still decides); keeps one that stands."""
+    def run(self, plane: ControlPlane, node: str, gpus: int, tolerations: tuple[Taint, ...]) -> None:
+        """Creates the pod, one container for each GPU, pinned to `node` by affinity; keeps one that stands."""
 
     def remove(self, plane: ControlPlane, node: str) -> None: ...
 

@@ -39,10 +39,10 @@ class KubeSmokePods:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise unreadable(plane.name) from error
 
-    def run(self, plane: ControlPlane, node: str, tolerations: tuple[Taint, ...]) -> None:
+    def run(self, plane: ControlPlane, node: str, gpus: int, tolerations: tuple[Taint, ...]) -> None:
         """Creates the pod of that node; keeps one that stands."""
         try:
-            self._wire.send(plane, Call("POST", _PODS, {"fieldManager": "raygpu"}, manifest(node, tolerations)))
+            self._wire.send(plane, Call("POST", _PODS, {"fieldManager": "raygpu"}, manifest(node, gpus, tolerations)))
         except Taken as error:
             if error.reason != "AlreadyExists":
                 raise
@@ -59,12 +59,12 @@ class KubeSmokePods:
         phase = str(status.get("phase", "Pending"))
         message = trouble(status)
         if phase == "Failed":
-            message = self._last_words(plane, item["metadata"]["name"]) or message
+            message = self._last_words(plane, item["metadata"]["name"], _failed(status)) or message
         return SmokePod(node_of(item), phase, message[:MAX_MESSAGE], epoch(item["metadata"]["creationTimestamp"]))
 
-    def _last_words(self, plane: ControlPlane, name: str) -> str:
-        """The last line of its log; empty when the pod never wrote one or its node keeps it no longer."""
-        query = {"tailLines": "5", "limitBytes": str(MAX_LOG_BYTES)}
+    def _last_words(self, plane: ControlPlane, name: str, container: str) -> str:
+        """The last line of a container's log; empty when it never wrote one or its node keeps it no longer."""
+        query = {"container": container, "tailLines": "5", "limitBytes": str(MAX_LOG_BYTES)}
         try:
             log = self._wire.send(plane, Call("GET", f"{_PODS}/{quote(name, safe='')}/log", query))
         except (Missing, Rejected):
@@ -78,12 +78,23 @@ def name_of(node: str) -> str:
     return f"raygpu-smoke-{node}"
 
 
-def manifest(node: str, tolerations: tuple[Taint, ...]) -> dict[str, Any]:
-    """A pod that asks for one GPU of that node and for nothing else of the cluster."""
+def _failed(status: Mapping[str, Any]) -> str:
+    """The container that ended badly; the first one where Kubernetes does not say."""
+    for held in status.get("containerStatuses") or ():
+        if ((held.get("state") or {}).get("terminated") or {}).get("exitCode"):
+            return str(held["name"])
+    return _container_name(0)
+
+
+def _container_name(index: int) -> str:
+    return f"gpu-{index}"
+
+
+def manifest(node: str, gpus: int, tolerations: tuple[Taint, ...]) -> dict[str, Any]:
+    """A pod with one container for each GPU of that node: it succeeds only when the program ran on every one of them."""
     rule = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}
     required = {"nodeSelectorTerms": [rule]}
-    container = {
-        "name": "vectoradd",
+    program = {
         "image": IMAGE,
         "resources": {"limits": {GPU: "1"}, "requests": {GPU: "1"}},
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
@@ -99,6 +110,6 @@ def manifest(node: str, tolerations: tuple[Taint, ...]) -> dict[str, Any]:
             "automountServiceAccountToken": False,
             "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}},
             "tolerations": [toleration(t) for t in sorted({*tolerations, _STOCK})],
-            "containers": [container],
+            "containers": [{"name": _container_name(index), **program} for index in range(gpus)],
         },
     }

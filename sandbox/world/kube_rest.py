@@ -143,9 +143,15 @@ class RestDoor:
 
     def _log(self, request: Request) -> Answer:
         pod = self._get(request)
+        names = [c["name"] for c in pod.body["spec"]["containers"]]
+        name = request.query.get("container") or (names[0] if len(names) == 1 else "")
+        if not name:
+            told = " ".join(names)
+            raise bad_request(f"a container name must be specified for pod {pod.name}, choose one of: [{told}]")
+        if name not in names:
+            raise bad_request(f"container {name} is not valid for pod {pod.name}")
         text = self.kubelet.log(pod)
         if text is None:
-            name = pod.body["spec"]["containers"][0]["name"]
             raise bad_request(f'container "{name}" in pod "{pod.name}" is waiting to start: ContainerCreating')
         lines = text.splitlines(keepends=True)
         tail = request.query.get("tailLines")

@@ -286,7 +286,7 @@ class TestSmoke:
         grow(doors)
         doors.world.join(SECOND, "gpu-node-group", BOTTLEROCKET, 4, (WORKER,))
         doors.world.after(120)
-        doors.smoke.run(doors.plane, SECOND, (TAINT,))
+        doors.smoke.run(doors.plane, SECOND, 4, (TAINT,))
         begun = pod_of(doors, SECOND)
         assert (begun.phase, begun.started_at) == ("Pending", doors.world.now)
         doors.world.after(60)
@@ -295,15 +295,15 @@ class TestSmoke:
     def test_running_twice_keeps_the_first(self, doors: Doors) -> None:
         """One pod per node; a doubled message starts no second one."""
         grow(doors)
-        doors.smoke.run(doors.plane, GPU, (TAINT,))
+        doors.smoke.run(doors.plane, GPU, 1, (TAINT,))
         doors.world.after(60)
-        doors.smoke.run(doors.plane, GPU, (TAINT,))
+        doors.smoke.run(doors.plane, GPU, 1, (TAINT,))
         assert [p.phase for p in doors.smoke.list(doors.plane)] == ["Succeeded"]
 
     def test_without_the_toleration_it_waits_and_says_why(self, doors: Doors) -> None:
         """The scheduler's sentence names the taint."""
         grow(doors)
-        doors.smoke.run(doors.plane, GPU, ())
+        doors.smoke.run(doors.plane, GPU, 1, ())
         doors.world.after(5)
         waiting = pod_of(doors)
         assert waiting.phase == "Pending"
@@ -313,7 +313,7 @@ class TestSmoke:
         """CUDA's error, not merely an exit code."""
         grow(doors)
         doors.world.faults.inject("smoke_fails", cluster="raygpu-demo", node=GPU)
-        doors.smoke.run(doors.plane, GPU, (TAINT,))
+        doors.smoke.run(doors.plane, GPU, 1, (TAINT,))
         doors.world.after(60)
         failed = pod_of(doors)
         assert (failed.phase, "busy or unavailable" in failed.message) == ("Failed", True)
@@ -321,13 +321,13 @@ class TestSmoke:
     def test_remove_may_be_repeated(self, doors: Doors) -> None:
         """It is off the list at once, gone in a moment, and can then be run anew."""
         grow(doors)
-        doors.smoke.run(doors.plane, GPU, (TAINT,))
+        doors.smoke.run(doors.plane, GPU, 1, (TAINT,))
         doors.world.after(60)
         doors.smoke.remove(doors.plane, GPU)
         assert doors.smoke.list(doors.plane) == ()
         doors.world.after(10)
         doors.smoke.remove(doors.plane, GPU)
-        doors.smoke.run(doors.plane, GPU, (TAINT,))
+        doors.smoke.run(doors.plane, GPU, 1, (TAINT,))
         assert pod_of(doors).phase == "Pending"
 
     def test_pods_of_others_are_not_ours(self, doors: Doors) -> None:

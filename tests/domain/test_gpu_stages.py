@@ -304,7 +304,7 @@ def test_two_four_gpu_nodes_are_eight_gpus() -> None:
 
 
 HOME = node_name(bottlerocket().groups[1], 0)
-RUN = (RunSmokePod(HOME, (WORKER_TAINT,)),)
+RUN = (RunSmokePod(HOME, 1, (WORKER_TAINT,)),)
 CLEAR = (RemoveSmokePod(HOME),)
 SMOKE_TABLE = [
     ("unreadable", {}, BLIND, None, (U, "Timeout"), ()),
@@ -374,7 +374,7 @@ def test_a_replaced_node_is_tested_anew_and_its_predecessors_pod_is_cleared() ->
     seen = ready(cluster, nodes=(nodes(cluster)[0], fresh), smoke_pods=smoke(cluster))
     stage = gpu_stages.proven(view(cluster, seen))
     assert answer(stage) == (U, "Testing")
-    assert set(done(stage)) == {RemoveSmokePod(HOME), RunSmokePod(fresh.name, wanted.taints)}
+    assert set(done(stage)) == {RemoveSmokePod(HOME), RunSmokePod(fresh.name, wanted.gpus_per_node, wanted.taints)}
 
 
 def test_a_proven_node_stays_proven_while_its_pod_cannot_be_found() -> None:

@@ -170,7 +170,7 @@ EVERY_ACTION = (
     ApplyDevicePlugin(DevicePluginSpec(("g",), (), "image")),
     RemoveDevicePlugin(),
     RepairTaints("n", ()),
-    RunSmokePod("n", ()),
+    RunSmokePod("n", 4, ()),
     RemoveSmokePod("n"),
     ApproveDeletion("op"),
     LiftProtection(),

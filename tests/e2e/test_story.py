@@ -42,6 +42,8 @@ def test_a_create_goes_to_proven_gpus_and_back_to_nothing(world: Sandbox) -> Non
     assert left["leftovers"] == []
     assert left["bill"]["per_hour"] == 0
     assert set(world.created().values()) == {1}
+    smoke = [c["params"]["body"] for c in world.calls() if c["operation"] == "POST /api/v1/namespaces/default/pods"]
+    assert [len(pod["spec"]["containers"]) for pod in smoke] == [4, 4]
     assert {what for what, _ in world.created()} >= {"CreateCluster", "CreateNodegroup", "CreateAddon"}
 
 

@@ -497,7 +497,7 @@ class FakeSmoke(ports.SmokePods):
         self.script.hit("smoke.list")
         return tuple(self.cloud.pods.values())
 
-    def run(self, plane: ControlPlane, node: str, tolerations: tuple[Taint, ...]) -> None:
+    def run(self, plane: ControlPlane, node: str, gpus: int, tolerations: tuple[Taint, ...]) -> None:
         self.script.hit("smoke.run", node)
         self.cloud.pods[node] = SmokePod(node, "Succeeded", "Test PASSED")
         self.script.end("smoke.run")

@@ -183,7 +183,7 @@ CALLS = [
     (ApplyDevicePlugin(WANTED), "plugins.apply"),
     (RemoveDevicePlugin(), "plugins.remove"),
     (RepairTaints("gpu-node-group-0", (WORKER_TAINT,)), "api.repair_taints gpu-node-group-0"),
-    (RunSmokePod("n", ()), "smoke.run n"),
+    (RunSmokePod("n", 4, ()), "smoke.run n"),
     (RemoveSmokePod("n"), "smoke.remove n"),
     (ApproveDeletion("op"), "planes.tag arn:raygpu-demo-abc23"),
     (LiftProtection(), "planes.lift_protection raygpu-demo-abc23"),
