@@ -79,7 +79,10 @@ def test_an_app_token_means_socket_mode(monkeypatch: pytest.MonkeyPatch) -> None
         ("limits: {max_nodes: 0}", "limits.max_nodes"),
         ("limits: {max_ttl: soon}", "not a time span"),
         ("regions: []", "regions"),
-        ("foundations: {eu-west-1: {vpc: v, subnets: [a], cluster_role: r, node_role: n}}", "foundations.eu-west-1.subnets"),
+        (
+            "foundations: {eu-west-1: {vpc: v, subnets: [a], cluster_role: r, node_role: n}}",
+            "foundations.eu-west-1.subnets",
+        ),
         ("- a list", "must hold a mapping"),
         ("a: [unclosed", "is not YAML"),
     ],

@@ -183,7 +183,7 @@ def test_addon_deleted_by_hand_is_put_back() -> None:
     assert stage is not None and stage.actions == (CreateAddon("coredns"),)
 
 
-def groups_table() -> list[tuple[str, Any, Any, Any, Any]]:
+def groups_table() -> list[tuple[str, Any, Any, Any, Any]]:  # long: a table, a row a case
     """Name, changes of the record, what is seen, the verdict, the actions."""
     cluster = record()
     cpu, gpu = cluster.spec.groups

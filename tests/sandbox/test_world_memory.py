@@ -47,7 +47,7 @@ class _Door:
         return plane
 
 
-def test_one_cluster_from_preflight_to_nothing_left() -> None:
+def test_one_cluster_from_preflight_to_nothing_left() -> None:  # long: one story from start to end
     """Capacity, prices, plane, entry, add-ons, groups, failures, leftovers: all ports, and at the end no dollar an hour."""
     door = _Door()
     aws, world = door.aws, door.world
