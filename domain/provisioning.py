@@ -156,7 +156,8 @@ def _of_group(view: View, spec: NodeGroupSpec, seen: NodeGroup | None) -> tuple[
     if seen.status in ("CREATING", "DELETING"):
         words = f"{spec.name} is {seen.status.lower()}."
         return view.unfinished(kind, seen.status.title(), words, GROUP_PATIENCE_S), ()
-    return broken(kind, seen.status.title().replace("_", ""), f"{spec.name} is {seen.status}. Press Retry."), ()
+    advice = "Press Delete" if seen.status == "DELETE_FAILED" else "Press Retry"
+    return broken(kind, seen.status.title().replace("_", ""), f"{spec.name} is {seen.status}. {advice}."), ()
 
 
 def _is_lost(view: View, seen: NodeGroup) -> bool:

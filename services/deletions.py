@@ -51,7 +51,9 @@ class Deletions:
             audit = AuditEntry(asked.actor.id, act, cluster.id, asked.via, self._clock.now())
             try:
                 saved = self._clusters.save(changed, asked.operation, None, audit)
-            except Outdated:
+            except Outdated as outdated:
+                if outdated.reason == "OperationReused":
+                    return cluster  # this very gesture, delivered again after it had worked
                 continue
             self._waker.wake(saved.id)
             return saved

@@ -188,9 +188,7 @@ def test_click_asks_first_and_the_update_is_seen_live_in_two_tabs(rig: Rig, bot:
     assert clicks == ["U0BOB"]
 
 
-def test_modal_shows_errors_at_its_fields_and_closes_on_success(
-    rig: Rig, bot: App, tab: Page
-) -> None:  # long: one story in a browser
+def test_modal_shows_errors_and_closes_on_success(rig: Rig, bot: App, tab: Page) -> None:  # long: one story
     """First the client's own check, then the bot's error with what was typed kept, then success."""
     submitted: list[dict[str, Any]] = []
 
