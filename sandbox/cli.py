@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import signal
 import threading
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from sandbox.local import Choice, LocalWorld
+from sandbox.local import Choice, LocalWorld, is_free
 
 DEMO_PORT = 8080
 
@@ -21,18 +21,20 @@ def sandbox(  # noqa: PLR0913, PLR0917 - the options of a command are its parame
     no_bot: Annotated[bool, typer.Option("--no-bot", help="Start everything but the bot.")] = False,
     socket_mode: Annotated[bool, typer.Option("--socket-mode", help="Speak Socket Mode instead of HTTP.")] = False,
     kubernetes: Annotated[str, typer.Option(help="builtin; real control planes are to come.")] = "builtin",
-    port: Annotated[int | None, typer.Option(help="Of the page; default 8080, with --headless a free one.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Of the page; default 8080 where it is free, with --headless any free one.")
+    ] = None,
 ) -> None:
     """A local world on the wire: Slack with a page, AWS, Kubernetes, Redis. Costs nothing, touches nothing outside."""
     if kubernetes != "builtin":
         raise typer.BadParameter(f"{kubernetes!r} is not to be had; use builtin.", param_hint="--kubernetes")
-    chosen = port if port is not None else (0 if headless else DEMO_PORT)
+    chosen = port if port is not None else (DEMO_PORT if not headless and is_free(DEMO_PORT) else 0)
     world = LocalWorld(Choice(speed=speed, seed=seed, bot=not no_bot, socket_mode=socket_mode, port=chosen))
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     try:
-        ready = world.start()
+        ready = _started(world)
         if headless:
             typer.echo(json.dumps(ready))
         else:
@@ -42,3 +44,12 @@ def sandbox(  # noqa: PLR0913, PLR0917 - the options of a command are its parame
         ended.wait()
     finally:
         world.stop()
+
+
+def _started(world: LocalWorld) -> dict[str, Any]:
+    """The ready line; what keeps the world from starting is one sentence, not a traceback."""
+    try:
+        return world.start()
+    except RuntimeError as failed:
+        typer.echo(f"The sandbox did not start: {failed}", err=True)
+        raise typer.Exit(1) from None

@@ -179,6 +179,8 @@ class LocalWorld:
         app.include_router(control.router())
         page.mount(app, self.slack, Panel(self.world, self.clock, self.slack))
         port = self._choice.port or _free_port()
+        if not is_free(port):
+            raise RuntimeError(f"port {port} is taken; choose another with --port")
         self.slack.base_url = f"http://127.0.0.1:{port}"
         config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", ws_max_size=2**20)
         self._web = uvicorn.Server(config)
@@ -190,6 +192,17 @@ class LocalWorld:
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         self._threads.append(thread)
+
+
+def is_free(port: int) -> bool:
+    """True when nothing of this machine listens there."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _free_port() -> int:
@@ -207,4 +220,4 @@ def _wait_for(port: int) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         pause.wait(0.05)
-    raise RuntimeError(f"the sandbox's web server did not come up on port {port}; is the port taken?")
+    raise RuntimeError(f"the sandbox's web server did not come up on port {port}")
