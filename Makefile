@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint lock browser
+.PHONY: help setup demo test check lint lock faults browser
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ lint: $(READY) ## format, lint, types and the import contracts
 	$(BIN)/lint-imports
 
 check: lint test ## all that must hold before a commit lands
+
+faults: $(READY) ## crash at every outside call of a create and of a delete (ten minutes)
+	$(BIN)/python benchmarks/faults.py
 
 lock: $(READY) ## renew requirements/*.txt from pyproject.toml
 	$(BIN)/pip-compile --quiet --upgrade --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url \
