@@ -74,3 +74,16 @@ def test_no_capacity_is_on_the_card_within_minutes_and_says_where_there_is_some(
 def gpu_taints(world: Sandbox, cluster: str) -> set[str]:
     nodes = next(c for c in world.get("/world")["clusters"] if c["name"] == cluster)["nodes"]
     return {taint for node in nodes if node["gpus_expected"] for taint in node["taints"]}
+
+
+def test_a_lost_card_is_posted_anew_and_slack_being_down_loses_nothing(world: Sandbox) -> None:
+    """Somebody deletes the card, and Slack is down for a while: the last state is shown again, on one card."""
+    started(world, "lost")
+    ready = world.ready("lost")
+    world.post("/world/faults", {"name": "slack_message_lost", "channel": "C0RAYGPU", "ts": ready["ts"]})
+    assert world.card("lost") is None
+    world.post("/world/faults", {"name": "slack_429", "method": "chat.postMessage", "count": 2, "retry_after": 1})
+    world.post("/world/clock", {"advance_s": 1800})
+    again = world.wait_card("lost", lambda c: ": ready." in c["text"])
+    assert again["ts"] != ready["ts"]
+    assert "1 GPU proven" in said(again)
