@@ -89,5 +89,11 @@ def setup(
 def main() -> None:
     """The console script."""
     for entry in metadata.entry_points(group="raygpu.commands"):
-        app.command(name=entry.name)(entry.load())
+        try:
+            command = entry.load()
+        except ModuleNotFoundError as missing:
+            if str(missing.name).partition(".")[0] == entry.module.partition(".")[0]:
+                raise  # its own module is gone: a broken installation
+            continue  # its extra is not installed: the image has no sandbox
+        app.command(name=entry.name)(command)
     app()

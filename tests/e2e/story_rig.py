@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 CHANNEL = "C0RAYGPU"
+STOP_S = 90
 ALICE, BOB, BORIS, CAROL, MALLORY = "U0ALICE", "U0BOB", "U0BORIS", "U0CAROL", "U0MALLORY"
 
 
@@ -126,11 +127,19 @@ def sandbox(*options: str) -> Iterator[Sandbox]:
             assert line, "the sandbox ended before it was ready"
             yield Sandbox(json.loads(line))
         finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(60)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            _stop(process)
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """It must end by itself, for only then nothing of it is left; when it does not, it says where it stands."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        assert process.wait(STOP_S) == 0
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGUSR1)
+        raise
+    finally:
+        process.kill()
 
 
 def screenshot_folder() -> Path:

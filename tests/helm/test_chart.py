@@ -253,6 +253,17 @@ def test_a_service_account_carries_a_role_and_no_token(render: Render) -> None:
     assert account["automountServiceAccountToken"] is False
 
 
+def test_pods_go_where_they_are_told(render: Render) -> None:
+    """Placement values arrive in the pods of every part, and pod labels never displace a selector's."""
+    chart = render(**EVERYTHING | {"podLabels": {"c": "d", "app.kubernetes.io/component": "mine"}})
+    for name, part in PARTS.items():
+        pod = chart.pod(name)
+        for key in ("nodeSelector", "tolerations", "affinity"):
+            assert pod[key] == EVERYTHING[key]
+        labels = chart.one("Deployment", name)["spec"]["template"]["metadata"]["labels"]
+        assert (labels["c"], labels["app.kubernetes.io/component"]) == ("d", part)
+
+
 def test_figures_are_scraped_from_every_part(render: Render) -> None:
     """The ServiceMonitor finds its own Service, which selects the pods of all parts, in Socket Mode too."""
     chart = render(**SPLIT, serviceMonitor={"enabled": True})
