@@ -62,9 +62,14 @@ def test_an_unknown_kubernetes_is_refused() -> None:
 
 
 def test_an_image_without_the_sandbox_has_every_other_command() -> None:
-    """Where the sandbox's extra is not installed, the command is missing and nothing else is."""
-    script = "import sys; sys.modules['uvicorn'] = None; sys.argv[:] = ['raygpu', '--help']; from bot.cli import main; main()"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0
-    assert "worker" in done.stdout
-    assert "sandbox" not in done.stdout
+    """Where the sandbox's extra is not installed, that command is unknown and the others are there."""
+    script = "import sys; sys.modules['uvicorn'] = None; sys.argv[0] = 'raygpu'; from bot.cli import main; main()"
+
+    def bare(word: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", script, word]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert bare("--version").stdout == "raygpu 0.1.0\n"
+    unknown = bare("sandbox")
+    assert unknown.returncode == 2
+    assert "No such command" in unknown.stderr
