@@ -1,4 +1,4 @@
-"""kill -9 of the worker in the middle of create and of delete: real processes, one end state (faults 1 to 4)."""
+"""kill -9 of worker, scheduler and web, mid-create and mid-delete: real processes, one end state (faults 1 to 4)."""
 
 from __future__ import annotations
 
@@ -22,33 +22,32 @@ def world() -> Iterator[Sandbox]:
 
 
 class Bots:
-    """`raygpu web`, and a `worker` and a `scheduler` that may be killed, with the environment the sandbox printed."""
+    """`raygpu web`, `worker` and `scheduler` apart, with the environment the sandbox printed; any may be killed."""
 
     def __init__(self, world: Sandbox, folder: Path) -> None:
-        self._world = world
+        self._env = world.env
         self._folder = folder
-        self._web = self._bot("web", world.env["RAYGPU_HTTP_PORT"])
-        self._scheduler = self._bot("scheduler", _port())
-        self.worker = self._bot("worker", _port())
+        self._ports = {"web": world.env["RAYGPU_HTTP_PORT"], "worker": _port(), "scheduler": _port()}
+        self._running: dict[str, BotProcess] = {}
 
     def start(self) -> None:
-        self._web.start()
-        self._scheduler.start()
-        self.worker.start()
+        for role in self._ports:
+            self._start(role)
 
-    def kill_worker(self) -> None:
-        """SIGKILL to the worker and all it started; then another one takes over."""
-        self.worker.kill()
-        self.worker = self._bot("worker", _port())
-        self.worker.start()
+    def kill(self, role: str) -> None:
+        """SIGKILL to that process and all it started; then another one takes over."""
+        self._running[role].kill()
+        self._start(role)
 
     def stop(self) -> None:
-        for bot in (self.worker, self._scheduler, self._web):
+        for bot in self._running.values():
             bot.stop()
 
-    def _bot(self, role: str, port: str) -> BotProcess:
-        env = {**self._world.env, "RAYGPU_HTTP_PORT": port}
-        return BotProcess(env, self._folder / f"{role}.log", (role,))
+    def _start(self, role: str) -> None:
+        env = {**self._env, "RAYGPU_HTTP_PORT": self._ports[role]}
+        bot = BotProcess(env, self._folder / f"{role}.log", (role,))
+        self._running[role] = bot
+        bot.start()
 
 
 def _port() -> str:
@@ -65,14 +64,16 @@ def bots(world: Sandbox, tmp_path: Path) -> Iterator[Bots]:
     running.stop()
 
 
-def test_a_worker_killed_mid_create_and_mid_delete_changes_nothing_in_the_end(world: Sandbox, bots: Bots) -> None:
-    """Killed while the control plane, the node groups and the deletion are under way; one of each is made, nothing stays."""
+def test_what_is_killed_mid_create_and_mid_delete_changes_nothing_in_the_end(world: Sandbox, bots: Bots) -> None:
+    """Killed while control plane, node groups and deletion are under way: one of each is made, nothing stays."""
     world.command("create demo")
     world.approve("demo")
     wait_for(lambda: [c for c in world.get("/world")["clusters"] if c["status"] == "CREATING"], 60)
-    bots.kill_worker()
+    bots.kill("worker")
     wait_for(lambda: [g for c in world.get("/world")["clusters"] for g in c["nodegroups"]], 120)
-    bots.kill_worker()
+    bots.kill("worker")
+    bots.kill("scheduler")
+    bots.kill("web")
     ready = world.ready("demo")
     assert "1 GPU proven" in said(ready)
     assert set(world.created().values()) == {1}
@@ -80,7 +81,7 @@ def test_a_worker_killed_mid_create_and_mid_delete_changes_nothing_in_the_end(wo
     assert len([1 for what, _ in world.created() if what == "CreateNodegroup"]) == 2
     world.click(ready, "delete", ALICE)
     wait_for(lambda: any(c["operation"] == "DeleteNodegroup" for c in world.calls()), 60)
-    bots.kill_worker()
+    bots.kill("worker")
     assert "Nothing is left" in said(world.gone("demo"))
     left = world.get("/world")
     assert (left["clusters"], left["leftovers"], left["bill"]["per_hour"]) == ([], [], 0)
