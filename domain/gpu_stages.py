@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from domain.actions import (
     Action,
     ApplyDevicePlugin,
@@ -150,7 +152,7 @@ def shortage(view: View, node: Node, group: NodeGroupSpec) -> str:
         return f"{has}: the device plugin is not installed yet."
     if any(p.ready and p.node == node.name for p in plugins.ours.pods):
         return f"{has}, though the device plugin runs there: look at the driver on the node."
-    return f"{has}. {_of_plugin_on(plugins.ours, node.name)}."
+    return f"{has}. {_of_plugin_on(plugins.ours, node.name).rstrip('.')}."
 
 
 def proven(view: View) -> Stage | None:
@@ -167,16 +169,18 @@ def proven(view: View) -> Stage | None:
         return None
     pods = {pod.node: pod for pod in seen}
     names = {node.name for node, _ in found}
-    actions: list[Action] = [RemoveSmokePod(name) for name in pods if name not in names]
-    open_: list[str] = []
-    failed: list[str] = []
-    for node, group in found:
-        _of_smoke(view, node, group, pods.get(node.name), (actions, open_, failed))
-    if failed:
-        return Stage(broken(PROVEN, "SmokeFailed", " ".join(failed)), tuple(actions))
-    if open_:
-        return Stage(view.unfinished(PROVEN, "Testing", " ".join(open_), SMOKE_PATIENCE_S), tuple(actions))
-    return Stage(held(PROVEN, "Passed", f"vectorAdd passed on {len(found)} node(s)"), tuple(actions))
+    tests = [_test_of(view, node, group, pods.get(node.name)) for node, group in found]
+    actions = (
+        *(RemoveSmokePod(name) for name in pods if name not in names),
+        *(action for test in tests for action in test.actions),
+    )
+    told = " ".join(test.words for test in tests if test.words)
+    if any(test.failed for test in tests):
+        reason = "SmokeFailed" if any(pod.phase == "Failed" for pod in pods.values()) else "Testing"
+        return Stage(broken(PROVEN, reason, told), actions)
+    if told:
+        return Stage(waiting(PROVEN, "Testing", told), actions)
+    return Stage(held(PROVEN, "Passed", f"vectorAdd passed on {len(found)} node(s)"), actions)
 
 
 def is_proven(view: View, node: str) -> bool:
@@ -187,29 +191,34 @@ def is_proven(view: View, node: str) -> bool:
     return isinstance(pods, tuple) and any(p.node == node and p.phase == "Succeeded" for p in pods)
 
 
-def _of_smoke(
-    view: View, node: Node, group: NodeGroupSpec, pod: SmokePod | None, out: tuple[list[Action], list[str], list[str]]
-) -> None:
-    actions, open_, failed = out
-    if is_proven(view, node.name):
-        if pod is not None:
-            actions.append(RemoveSmokePod(node.name))
-        return
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """How the proof of one node stands; no words: it is proven. `failed`: a person has to look."""
+
+    words: str = ""
+    failed: bool = False
+    actions: tuple[Action, ...] = ()
+
+
+def _test_of(view: View, node: Node, group: NodeGroupSpec, pod: SmokePod | None) -> _Test:
+    name = node.name
+    if is_proven(view, name):
+        return _Test(actions=() if pod is None else (RemoveSmokePod(name),))
     if pod is None:
-        if node.ready and node.gpus_allocatable >= group.gpus_per_node:
-            actions.append(RunSmokePod(node.name, group.gpus_per_node, group.taints))
-        open_.append(f"{node.name} is still to be tested.")
-    elif pod.phase == "Failed":
+        # Without its GPUs a node cannot be tested; that is the trouble of the step before, not of this one.
+        able = bool(node.ready) and node.gpus_allocatable >= group.gpus_per_node
+        run = (RunSmokePod(name, group.gpus_per_node, group.taints),) if able else ()
+        return _Test(f"{name} is still to be tested.", actions=run)
+    if pod.phase == "Failed":
         if view.cluster.retry_from > pod.started_at:
-            actions.append(RemoveSmokePod(node.name))
-            open_.append(f"{node.name} is tested again.")
-        else:
-            failed.append(f"The GPU test failed on {node.name}: {pod.message or 'no log'}. Press Retry to test again.")
-    else:
-        busy = "Insufficient nvidia.com/gpu" in pod.message
-        words = "its GPUs are in use" if busy else f"the test pod is {pod.phase}"
-        detail = f" ({pod.message})" if pod.message else ""
-        open_.append(f"{node.name}: {words}{detail}.")
+            return _Test(f"{name} is tested again.", actions=(RemoveSmokePod(name),))
+        words = f"The GPU test failed on {name}: {pod.message or 'no log'}. Press Retry to test again."
+        return _Test(words, failed=True)
+    detail = f" ({pod.message})" if pod.message else ""
+    if "Insufficient nvidia.com/gpu" in pod.message:
+        return _Test(f"{name}: its GPUs are in use{detail}.")
+    late = view.now - pod.started_at > SMOKE_PATIENCE_S
+    return _Test(f"{name}: the test pod is {pod.phase}{detail}.", failed=late)
 
 
 def insights(view: View) -> Stage | None:

@@ -15,10 +15,17 @@ from sandbox.slack.model import Json, Message, User
 
 MOST_ROWS = 300
 _COLOURS = ("#1264a3", "#b1541a", "#2bac76", "#cc4f00", "#7c3085", "#0b7285", "#a61e4d")
+# A reader at the end stays there, however long the new message is; one who scrolled up is left where he reads.
 _STICK = """
 { const list = getHtmlElement(%d);
-  if (list && (%s || list.scrollHeight - list.scrollTop - list.clientHeight < 400))
-    setTimeout(() => { list.scrollTop = list.scrollHeight; }, 60); }
+  if (list) {
+    if (list.dataset.atEnd === undefined) {
+      list.dataset.atEnd = "yes";
+      list.addEventListener("scroll", () => {
+        list.dataset.atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 80 ? "yes" : "no"; });
+    }
+    if (%s || list.dataset.atEnd === "yes") setTimeout(() => { list.scrollTop = list.scrollHeight; }, 60);
+  } }
 """
 
 
