@@ -17,7 +17,8 @@ def cluster_list(clusters: tuple[Cluster, ...], scope: str) -> tuple[str, list[B
     if not clusters:
         text = f"{WHOSE[scope]} no clusters. `/raygpu create` asks for one."
         return text, sections([text])
-    text = f"{WHOSE[scope]} {count(len(clusters), 'cluster')}: {_sum(clusters)}."
+    whose = "There is" if scope == "all" and len(clusters) == 1 else WHOSE[scope]
+    text = f"{whose} {count(len(clusters), 'cluster')}: {_sum(clusters)}."
     lines = [line(cluster) for cluster in clusters[:MOST]]
     if len(clusters) > MOST:
         lines.append(f"and {len(clusters) - MOST} more")

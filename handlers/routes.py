@@ -95,7 +95,7 @@ def _listener(
 def _fault(courier: Courier) -> Callable[[Exception, dict[str, Any]], BoltResponse]:
     def answer(error: Exception, body: dict[str, Any]) -> BoltResponse:
         call = READERS[_kind(body)](body)
-        ack = Ack()  # type: ignore[no-untyped-call]
+        ack = Ack()  # type: ignore[no-untyped-call] # Bolt leaves it untyped
         courier.deliver(own_fault(call, error), call, ack)
         return ack.response or BoltResponse(status=200)
 

@@ -174,7 +174,7 @@ def write(asked: Asked, answer: dict[str, Any] | AwsError, request_id: str) -> R
     return Reply(int(status), headers, body.encode() if isinstance(body, str) else body)
 
 
-class _CborWriter(RpcV2CBORSerializer):  # type: ignore[misc]
+class _CborWriter(RpcV2CBORSerializer):  # type: ignore[misc] # moto ships no types
     """botocore writes requests in CBOR; replies have the same form."""
 
     def encode(self, value: Mapping[str, Any], shape: Shape | None) -> bytes:

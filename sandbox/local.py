@@ -37,8 +37,8 @@ from sandbox.world.world import World
 ACCOUNT = "111122223333"
 REGION = "us-west-2"
 BOT_TOKEN = "xoxb-sandbox-bot"  # noqa: S105 - the sandbox's own Slack knows no other
-APP_TOKEN = "xapp-sandbox-app"  # noqa: S105
-SIGNING_SECRET = "sandbox-signing-secret"  # noqa: S105
+APP_TOKEN = "xapp-sandbox-app"  # noqa: S105 - likewise
+SIGNING_SECRET = "sandbox-signing-secret"  # noqa: S105 - likewise
 CONFIG = {
     "regions": [REGION],
     "gpu_types": ["g4dn.xlarge", "g5.xlarge", "g5.2xlarge", "g5.12xlarge", "g6.xlarge", "g6e.xlarge", "p5.48xlarge"],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from domain.cluster import Cluster
@@ -111,7 +112,7 @@ class Observer:
         found: list[LaunchFailure] = []
         for group in groups.values():
             if group.asg_name and group.status in ("CREATING", "UPDATING", "DEGRADED"):
-                seen = read(lambda g=group: self._eyes.groups.launch_failures(region, g.name, g.asg_name))  # type: ignore[misc]
+                seen = read(partial(self._eyes.groups.launch_failures, region, group.name, group.asg_name))
                 found.extend(() if isinstance(seen, Unreadable) else seen)
         return tuple(found)
 

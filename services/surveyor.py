@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from domain.capacity import Foundation, KubernetesVersion, Quota
 from domain.observation import Absent, Unreadable
@@ -48,7 +49,7 @@ class Surveyor:
             return versions
         found = {}
         for kind in dict.fromkeys(group.ami_type for group in spec.groups):
-            exists = read(lambda k=kind: self._capacity.ami_exists(spec.region, version, k))  # type: ignore[misc]
+            exists = read(partial(self._capacity.ami_exists, spec.region, version, kind))
             if isinstance(exists, Unreadable):
                 return exists
             found[kind] = exists

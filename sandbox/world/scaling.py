@@ -188,7 +188,7 @@ def _open_charges(world: World, group: Nodegroup, instance: Instance) -> None:
     )
     disk = group.disk_size * catalogue.gp3_price(group.region) / catalogue.HOURS_PER_MONTH
     world.ledger.open(Charge("ec2_instance", instance.id, group.cluster, price, world.now))
-    world.ledger.open(Charge("ebs_volume", f"{instance.id}/root", group.cluster, round(disk, 8), world.now))
+    world.ledger.open(Charge("ebs_volume", f"{instance.id}/system", group.cluster, round(disk, 8), world.now))
 
 
 def _address(world: World, region: str, zone: str) -> str:
@@ -221,7 +221,7 @@ def terminate(world: World, instance: Instance) -> None:
     if instance.joined and api is not None:
         api.leave(instance.node_name)
     world.ledger.close("ec2_instance", instance.id, world.now)
-    world.ledger.close("ebs_volume", f"{instance.id}/root", world.now)
+    world.ledger.close("ebs_volume", f"{instance.id}/system", world.now)
     world.schedule(world.now + TERMINATED_S, lambda: _terminated(instance))
     world.schedule(world.now + FORGET_S, lambda: world.fleet.forget(instance))
 

@@ -63,7 +63,7 @@ def _process(code: str, *arguments: str) -> subprocess.Popen[str]:
 
 def _wait(what: str, seen: object) -> None:
     deadline = time.monotonic() + WAIT_S
-    while not seen():  # type: ignore[operator]
+    while not seen():
         assert time.monotonic() < deadline, f"{what} did not come"
         time.sleep(0.01)
 

@@ -234,7 +234,7 @@ def test_probes_say_what_is_wrong() -> None:
     """Readiness and health are 503 with a sentence when their callable has one."""
     rig = Rig()
     probes = Probes(healthy=lambda: None, ready=lambda: "Redis does not answer.")
-    rig.wsgi = HttpLayer(rig.app.dispatch, rig.world, SECRET, lambda: REAL_NOW, probes)  # type: ignore[arg-type]
+    rig.wsgi = HttpLayer(rig.app.dispatch, rig.world, SECRET, lambda: REAL_NOW, probes)
     assert rig.call("GET", "/healthz").status == 200
     reply = rig.call("GET", "/readyz")
     assert (reply.status, reply.body) == (503, b"Redis does not answer.\n")
@@ -244,7 +244,7 @@ def test_in_socket_mode_there_is_no_slack_endpoint() -> None:
     """Without a signing secret nothing can be posted."""
     rig = Rig()
     probes = Probes(healthy=lambda: None, ready=lambda: None)
-    rig.wsgi = HttpLayer(rig.app.dispatch, rig.world, None, lambda: REAL_NOW, probes)  # type: ignore[arg-type]
+    rig.wsgi = HttpLayer(rig.app.dispatch, rig.world, None, lambda: REAL_NOW, probes)
     assert rig.post(CREATE).status == 404
 
 

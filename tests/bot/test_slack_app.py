@@ -92,7 +92,7 @@ def test_starting_without_slack_waits_in_the_background(slack: SlackRig) -> None
             raise ConnectionRefusedError
         return real()
 
-    door.client.issue_new_wss_url = down_once  # type: ignore[method-assign]
+    door.client.issue_new_wss_url = down_once
     door.start()
     try:
         wait_until(lambda: door.is_connected)
@@ -113,7 +113,7 @@ def test_stopping_lets_an_open_request_end(slack: SlackRig) -> None:
         assert go.wait(5)
         return real(*args)
 
-    rig.world.add = slow  # type: ignore[method-assign]
+    rig.world.add = slow
     door.start()
     wait_until(lambda: slack.slack.hub.count == 1)
     answers: list[Any] = []

@@ -65,7 +65,7 @@ def _groups(door: Door) -> tuple[NodeGroupOrder, NodeGroupOrder]:
     foundation = _foundation(door)
     subnets = tuple(subnet.id for subnet in foundation.subnets)
     gpu = gpu_group(("g5.xlarge",), 1)
-    return tuple(  # type: ignore[return-value]
+    return tuple(
         NodeGroupOrder(NAME, group, foundation, subnets, token * 64, TAGS)
         for group, token in ((cpu_group(), "c"), (gpu, "g"))
     )

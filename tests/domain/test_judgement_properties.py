@@ -250,8 +250,8 @@ def test_deletion_rests_on_nothing_unread(world: tuple[Cluster, Observed]) -> No
         blind = [f for f in unread(observed, action, DELETION_NEEDS) if isinstance(getattr(observed, f), Unreadable)]
         assert blind == [], action
         if isinstance(action, DeleteNodeGroup) and isinstance(observed.load_balancers, tuple):
-            assert observed.load_balancers == () or observed.control_plane.status not in RUNNING  # type: ignore[union-attr]
-            assert not isinstance(observed.leftovers, Unreadable) or observed.control_plane.status not in RUNNING  # type: ignore[union-attr]
+            assert observed.load_balancers == () or observed.control_plane.status not in RUNNING
+            assert not isinstance(observed.leftovers, Unreadable) or observed.control_plane.status not in RUNNING
 
 
 @given(removing())

@@ -198,11 +198,11 @@ def test_a_failed_action_speaks_through_the_condition_it_serves(
     action: object, error: OutsideError, status: Status
 ) -> None:
     """No answer means not known (it may have happened); a refusal is trouble, told with what was tried and why not."""
-    condition = after_failure(action, deleting=False, error=error)  # type: ignore[arg-type]
+    condition = after_failure(action, deleting=False, error=error)
     assert condition.type in (*CREATE_ORDER, *DELETE_ORDER)
     assert (condition.status, condition.reason) == (status, error.reason)
     assert error.message in condition.message
-    assert action.describe() in condition.message  # type: ignore[attr-defined]
+    assert action.describe() in condition.message
 
 
 def test_deleting_a_group_serves_creation_or_deletion() -> None:

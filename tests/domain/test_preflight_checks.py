@@ -63,7 +63,7 @@ TABLE: list[tuple[str, str, dict[str, Any], bool | None, str]] = [
     ("no version", "Kubernetes", {"versions": (KubernetesVersion("1.31", False, True),)}, False, "no version"),
     ("versions unreadable", "Kubernetes", {"versions": BLIND}, None, "did not answer"),
     ("AMI missing", GPU_AMI, {"amis": {CPU_AMI: True}}, False, "no BOTTLEROCKET_x86_64_NVIDIA AMI"),
-    ("AMI not there", GPU_AMI, {"amis": dict.fromkeys(FACTS.amis, False)}, False, "AMI for this"),  # type: ignore[call-overload]
+    ("AMI not there", GPU_AMI, {"amis": dict.fromkeys(FACTS.amis, False)}, False, "AMI for this"),
     ("AMIs unreadable", GPU_AMI, {"amis": BLIND}, None, "did not answer"),
     ("types unreadable", GPU_INSTANCES, {"types": BLIND}, None, "did not answer"),
     ("zones unreadable", GPU_INSTANCES, {"zones": BLIND}, None, "did not answer"),

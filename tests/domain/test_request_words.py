@@ -19,7 +19,7 @@ GOOD = CreateOptions(name="demo")
 
 def spec_of(**changes: object) -> ClusterSpec:
     """The spec of `demo` with some options."""
-    return to_spec(replace(GOOD, **changes), ACTOR, RULES, KNOWN)  # type: ignore[arg-type]
+    return to_spec(replace(GOOD, **changes), ACTOR, RULES, KNOWN)
 
 
 BAD = [

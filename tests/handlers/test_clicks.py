@@ -50,7 +50,7 @@ def test_deny_ends_it(rig: Rig) -> None:
     cluster = waiting(rig)
     rig.click(ids.DENY, button(cluster, ids.DENY))
     assert rig.said == "You denied *demo*; nothing is built."
-    assert rig.world.records[cluster.id].approval.approved is False  # type: ignore[union-attr]
+    assert rig.world.records[cluster.id].approval.approved is False
 
 
 def test_two_approvers_one_decision(rig: Rig) -> None:

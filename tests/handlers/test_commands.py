@@ -193,7 +193,7 @@ def test_help_needs_nobody(rig: Rig) -> None:
 
 def test_a_bug_is_a_sentence_with_a_number(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     """A fault of our own is answered with a number that the log has too, never with a 500."""
-    rig.world.all = None  # type: ignore[assignment,method-assign]
+    rig.world.all = None
     reply = rig.command("list")
     assert reply.status == 200
     number = reply.text.partition("(fault ")[2][:8]

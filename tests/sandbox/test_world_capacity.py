@@ -19,8 +19,8 @@ def test_a_refused_launch_is_an_activity_within_a_minute_and_another_zone_serves
     rig.eks("CreateNodegroup", **rig.group_order())
     rig.wait(60)
     failed = [row for row in rig.activities(rig.group()) if row["StatusCode"] == "Failed"]
-    assert ZONE.search(failed[0]["StatusMessage"]).groups() == ("g5.xlarge", "us-west-2a")  # type: ignore[union-attr]
-    assert CHOICE.search(failed[0]["StatusMessage"]).group(1) == "us-west-2b, us-west-2c"  # type: ignore[union-attr]
+    assert ZONE.search(failed[0]["StatusMessage"]).groups() == ("g5.xlarge", "us-west-2a")
+    assert CHOICE.search(failed[0]["StatusMessage"]).group(1) == "us-west-2b, us-west-2c"
     rig.until(lambda: rig.group()["status"] == "ACTIVE")
     assert rig.instances()[0]["Placement"]["AvailabilityZone"] == "us-west-2b"
 
@@ -82,7 +82,7 @@ def test_a_quota_of_zero_is_said_in_the_activity() -> None:
     rig.eks("CreateNodegroup", **rig.group_order())
     rig.wait(60)
     message = rig.activities(rig.group())[0]["StatusMessage"]
-    assert "VcpuLimitExceeded" in message and LIMIT.search(message).group(1) == "0"  # type: ignore[union-attr]
+    assert "VcpuLimitExceeded" in message and LIMIT.search(message).group(1) == "0"
     rig.world.set_quota(REGION, "L-DB2E81BA", 4)
     rig.until(lambda: rig.group()["status"] == "ACTIVE", limit=900)
 

@@ -162,7 +162,7 @@ def test_the_same_name_in_two_regions_is_two_clusters() -> None:
     """Names are per region, and each has an API server of its own."""
     rig = Rig()
     rig.cluster()
-    east = [subnet.id for subnet in rig.world.network.private_subnets("us-east-2")]  # type: ignore[attr-defined]
+    east = [subnet.id for subnet in rig.world.network.private_subnets("us-east-2")]
     order = rig.order(resourcesVpcConfig={"subnetIds": east})
     rig.world.aws("eks", "CreateCluster", order, region="us-east-2")
     rig.wait(15 * 60)

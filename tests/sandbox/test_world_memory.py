@@ -32,7 +32,7 @@ class _Door:
 
     def group_order(self, group: object) -> NodeGroupOrder:
         subnets = tuple(subnet.id for subnet in self.foundation.subnets)
-        return NodeGroupOrder(NAME, group, self.foundation, subnets, f"t-{group.name}", TAGS)  # type: ignore[attr-defined, arg-type]
+        return NodeGroupOrder(NAME, group, self.foundation, subnets, f"t-{group.name}", TAGS)
 
     def wait(self, seconds: float) -> None:
         self.world.advance_to(self.world.now + seconds)

@@ -25,7 +25,7 @@ class Rig:
         self.node_role = f"arn:aws:iam::{self.world.account}:role/{NODE_ROLE}"
         for arn in (self.cluster_role, self.node_role):
             self.world.register_role(arn)
-        self.subnets = [subnet.id for subnet in self.world.network.private_subnets(REGION)]  # type: ignore[attr-defined]
+        self.subnets = [subnet.id for subnet in self.world.network.private_subnets(REGION)]
 
     def eks(self, operation: str, **params: Any) -> dict[str, Any]:
         """A call of EKS."""

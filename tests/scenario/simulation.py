@@ -245,7 +245,7 @@ class Simulation:
     def ask(self, **options: str | bool) -> Cluster:
         """Alice asks for `demo`."""
         asked = Asked(ALICE, "op-create", "command", "C0RAYGPU")
-        wanted = CreateOptions(**{"name": "demo", **options})  # type: ignore[arg-type]
+        wanted = CreateOptions(**{"name": "demo", **options})
         return self.persist(lambda: self.requests.create(wanted, asked))
 
     def approve(self) -> Cluster:
@@ -275,7 +275,7 @@ class Simulation:
                 raise AssertionError(f"not reached in {minutes} min ({self.visits} visits): {self.told}")
             self.world.advance_to(max(at, self.world.now))
             for cluster_id in self.due.overdue(10):
-                self.surviving(lambda c=cluster_id: self.worker.visit(c))  # type: ignore[misc]
+                self.surviving(lambda c=cluster_id: self.worker.visit(c))
 
     def until_phase(self, wanted: Phase, minutes: float = 90) -> None:
         """Lets it run until the record is in that phase."""

@@ -403,7 +403,7 @@ def test_two_workers_and_doubled_messages_change_nothing() -> None:
             for _ in range(3):
                 worker.visit(cluster_id)
 
-    sim.worker = Eager()  # type: ignore[assignment]
+    sim.worker = Eager()
     sim.until_phase(Phase.READY)
     assert set(sim.made().values()) == {1}
 
@@ -423,7 +423,7 @@ def test_a_stolen_lease_fences_the_slow_worker() -> None:
             slept.append(sim.record.version)
         return describe(region, name)
 
-    sim.aws.control_planes.describe = slow  # type: ignore[method-assign]
+    sim.aws.control_planes.describe = slow
     sim.until(lambda: len(slept) == 2)
     assert sim.record.version == slept[1] == slept[0] + 1
     sim.until_phase(Phase.READY)

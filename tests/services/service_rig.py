@@ -97,7 +97,7 @@ class Rig:
     def ask(self, operation: str = "op-create", **options: str | bool) -> Cluster:
         """Alice asks for `demo`."""
         named = {"name": "demo", **options}
-        return self.requests.create(CreateOptions(**named), asked(ALICE, operation))  # type: ignore[arg-type]
+        return self.requests.create(CreateOptions(**named), asked(ALICE, operation))
 
     def approve(self, cluster: Cluster, by: str, operation: str = "op-approve", *, approve: bool = True) -> Cluster:
         """Somebody clicks on the card as it is now."""

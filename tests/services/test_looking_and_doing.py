@@ -201,10 +201,10 @@ def test_each_action_is_one_write(rig: Rig, action: object, call: str) -> None:
     rig.cloud.planes[cluster.eks_name] = plane(cluster, arn=f"arn:{cluster.eks_name}")
     found = scene(rig)
     rig.script.calls.clear()
-    rig.performer.perform(action, found)  # type: ignore[arg-type]
+    rig.performer.perform(action, found)
     once = rig.cloud.state()
     assert [c for c in rig.script.calls if not c.startswith("capacity.")] == [call]
-    rig.performer.perform(action, found)  # type: ignore[arg-type]
+    rig.performer.perform(action, found)
     assert rig.cloud.state() == once
 
 
