@@ -134,7 +134,7 @@ def test_list_by_scope(rig: Rig) -> None:
     rig.asked_for()
     assert rig.command("list").text == "You have 1 cluster: $11.89/h when all of them run."
     assert rig.command("list", user="U0BOB").text.startswith("You have no clusters.")
-    assert rig.command("list all", user="U0BOB").text.startswith("There are 1 cluster")
+    assert rig.command("list all", user="U0BOB").text.startswith("There is 1 cluster")
 
 
 def test_delete_asks_first_and_then_does_it(rig: Rig) -> None:
