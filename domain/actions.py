@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from domain import lifecycle
 from domain.conditions import Condition, broken, waiting
-from domain.errors import OutsideError, Unavailable
+from domain.errors import OutsideError, Taken, Unavailable
 from domain.observation import DevicePluginSpec, Leftover
 from domain.spec import NodeGroupSpec, Taint
+from domain.words import Said, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,19 +19,42 @@ class CreateControlPlane:
 
     version: str
 
-    def describe(self) -> str:
-        return f"create the EKS control plane, Kubernetes {self.version}"
+    def describe(self) -> Said:
+        return say("create the EKS control plane, Kubernetes {version}", version=self.version)
+
+
+@dataclass(frozen=True, slots=True)
+class TagControlPlane:
+    """EKS TagResource: those of our tags that say something else than the record (owner, expiry, ...) by now."""
+
+    tags: tuple[tuple[str, str], ...]
+
+    def describe(self) -> Said:
+        return say("write the tags of the control plane: {keys}", keys=", ".join(key for key, _ in self.tags))
 
 
 @dataclass(frozen=True, slots=True)
 class GrantAccess:
-    """EKS CreateAccessEntry and AssociateAccessPolicy (cluster scope) for one IAM principal."""
+    """EKS CreateAccessEntry and AssociateAccessPolicy (cluster scope) for one IAM principal.
+
+    Another of raygpu's levels on the same entry is taken off: a lower level must not leave the higher one standing.
+    """
 
     principal: str
     policy: str
 
-    def describe(self) -> str:
-        return f"create the access entry of {self.principal}"
+    def describe(self) -> Said:
+        return say("create the access entry of {principal}", principal=self.principal)
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeAccess:
+    """EKS DeleteAccessEntry of one IAM principal, and with it every policy on it."""
+
+    principal: str
+
+    def describe(self) -> Said:
+        return say("delete the access entry of {principal}", principal=self.principal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +63,8 @@ class CreateAddon:
 
     name: str
 
-    def describe(self) -> str:
-        return f"install the add-on {self.name}"
+    def describe(self) -> Said:
+        return say("install the add-on {name}", name=self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +74,37 @@ class CreateNodeGroup:
     group: NodeGroupSpec
     generation: int
 
-    def describe(self) -> str:
-        return f"create the node group {self.group.name} ({self.group.desired} × {self.group.instance_types[0]})"
+    def describe(self) -> Said:
+        group = self.group
+        return say(
+            "create the node group {name} ({nodes} × {kind})",
+            name=group.name,
+            nodes=group.desired,
+            kind=group.instance_types[0],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleNodeGroup:
+    """EKS UpdateNodegroupConfig of the sizes. `generation` makes the token of one wish; `again` that of a repeated hold.
+
+    EKS remembers a token: what somebody moved away twice must be set back under two of them.
+    """
+
+    name: str
+    min_size: int
+    desired: int
+    max_size: int
+    generation: int
+    again: int = 0
+
+    def describe(self) -> Said:
+        return say(
+            "set the node group {name} to {nodes} (at most {most})",
+            name=self.name,
+            nodes=self.desired,
+            most=self.max_size,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +113,16 @@ class ApplyDevicePlugin:
 
     spec: DevicePluginSpec
 
-    def describe(self) -> str:
-        return f"apply the NVIDIA device plugin on {', '.join(self.spec.groups)}"
+    def describe(self) -> Said:
+        return say("apply the NVIDIA device plugin on {groups}", groups=", ".join(self.spec.groups))
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveDevicePlugin:
     """Delete our DaemonSet where no group needs it."""
 
-    def describe(self) -> str:
-        return "remove the NVIDIA device plugin: every AMI here brings its own"
+    def describe(self) -> Said:
+        return say("remove the NVIDIA device plugin: every AMI here brings its own")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +132,8 @@ class RepairTaints:
     node: str
     taints: tuple[Taint, ...]
 
-    def describe(self) -> str:
-        return f"repair the taints of {self.node}"
+    def describe(self) -> Said:
+        return say("repair the taints of {node}", node=self.node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +144,10 @@ class RunSmokePod:
     gpus: int
     tolerations: tuple[Taint, ...]
 
-    def describe(self) -> str:
-        return f"run the GPU smoke pod on the {self.gpus} GPU(s) of {self.node}"
+    def describe(self) -> Said:
+        if self.gpus == 1:
+            return say("run the GPU smoke pod on the GPU of {node}", node=self.node)
+        return say("run the GPU smoke pod on the {gpus} GPUs of {node}", gpus=self.gpus, node=self.node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +156,8 @@ class RemoveSmokePod:
 
     node: str
 
-    def describe(self) -> str:
-        return f"remove the smoke pod of {self.node}"
+    def describe(self) -> Said:
+        return say("remove the smoke pod of {node}", node=self.node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +166,16 @@ class ApproveDeletion:
 
     operation: str
 
-    def describe(self) -> str:
-        return "tag the cluster as approved for deletion"
+    def describe(self) -> Said:
+        return say("tag the cluster as approved for deletion")
 
 
 @dataclass(frozen=True, slots=True)
 class LiftProtection:
     """EKS UpdateClusterConfig(deletionProtection=false)."""
 
-    def describe(self) -> str:
-        return "lift deletion protection"
+    def describe(self) -> Said:
+        return say("lift deletion protection")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +184,8 @@ class RemoveLoadBalancers:
 
     names: tuple[str, ...]
 
-    def describe(self) -> str:
-        return f"delete the load-balancer services {', '.join(self.names)}"
+    def describe(self) -> Said:
+        return say("delete the load-balancer services {names}", names=", ".join(self.names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +194,8 @@ class DeleteAddon:
 
     name: str
 
-    def describe(self) -> str:
-        return f"delete the add-on {self.name}"
+    def describe(self) -> Said:
+        return say("delete the add-on {name}", name=self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +204,16 @@ class DeleteNodeGroup:
 
     name: str
 
-    def describe(self) -> str:
-        return f"delete the node group {self.name}"
+    def describe(self) -> Said:
+        return say("delete the node group {name}", name=self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteControlPlane:
     """EKS DeleteCluster, when nothing stands in it any more."""
 
-    def describe(self) -> str:
-        return "delete the EKS control plane"
+    def describe(self) -> Said:
+        return say("delete the EKS control plane")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,21 +222,15 @@ class RemoveLeftover:
 
     leftover: Leftover
 
-    def describe(self) -> str:
-        return f"remove the leftover {self.leftover.kind} {self.leftover.id}"
+    def describe(self) -> Said:
+        return say("remove the leftover {kind} {id}", kind=self.leftover.kind, id=self.leftover.id)
 
 
-Building = (
-    CreateControlPlane
-    | GrantAccess
-    | CreateAddon
-    | CreateNodeGroup
-    | ApplyDevicePlugin
-    | RemoveDevicePlugin
-    | RepairTaints
-    | RunSmokePod
-    | RemoveSmokePod
+OfEks = (
+    CreateControlPlane | TagControlPlane | GrantAccess | RevokeAccess | CreateAddon | CreateNodeGroup | ScaleNodeGroup
 )
+OfKubernetes = ApplyDevicePlugin | RemoveDevicePlugin | RepairTaints | RunSmokePod | RemoveSmokePod
+Building = OfEks | OfKubernetes
 Removal = (
     ApproveDeletion
     | LiftProtection
@@ -205,9 +254,12 @@ class Decision:
 
 _SERVES: Mapping[type, str] = {
     CreateControlPlane: lifecycle.CONTROL_PLANE,
+    TagControlPlane: lifecycle.CONTROL_PLANE,
     GrantAccess: lifecycle.ACCESS,
+    RevokeAccess: lifecycle.ACCESS,
     CreateAddon: lifecycle.ADDONS,
     CreateNodeGroup: lifecycle.NODE_GROUPS,
+    ScaleNodeGroup: lifecycle.SIZES,
     ApplyDevicePlugin: lifecycle.DEVICE_PLUGIN,
     RemoveDevicePlugin: lifecycle.DEVICE_PLUGIN,
     RepairTaints: lifecycle.TAINTS,
@@ -228,6 +280,7 @@ def after_failure(action: Action, deleting: bool, error: OutsideError) -> Condit
     kind = _SERVES[type(action)]
     if isinstance(action, DeleteNodeGroup) and not deleting:
         kind = lifecycle.NODE_GROUPS
-    words = f"Could not {action.describe()}: {error.message}"
-    make = waiting if isinstance(error, Unavailable) else broken
-    return make(kind, error.reason, words)
+    words = say("Could not {action}: {why}", action=action.describe(), why=error.message)
+    # EKS changes a group one thing after the other: Taken means that another change of it is still on its way.
+    passes = isinstance(error, Unavailable) or (isinstance(action, ScaleNodeGroup) and isinstance(error, Taken))
+    return (waiting if passes else broken)(kind, error.reason, words)

@@ -24,6 +24,8 @@ class Phase(StrEnum):
     PROVISIONING = "Provisioning"
     TROUBLE = "Trouble"
     READY = "Ready"
+    RESIZING = "Resizing"
+    PARKED = "Parked"
     DELETING = "Deleting"
     DELETED = "Deleted"
 
@@ -45,6 +47,101 @@ class Approval:
     by: str
     at: float
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """`count` different people of a group must approve; `why` says in words what asks for them."""
+
+    group: str
+    count: int
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One approval among several. `groups`: those of the requirements the voter stood in when voting."""
+
+    by: str
+    at: float
+    digest: str
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What an approver took away from a request before it was decided, in words: "lifetime 8 h, not 24 h"."""
+
+    by: str
+    at: float
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetLine:
+    """How a request stands to one budget. `holder` in words; USD; None is unknown. `adds` counts this month only."""
+
+    holder: str
+    month: str
+    limit: float
+    spent: float | None
+    committed: float | None
+    adds: float | None
+
+    @property
+    def percent(self) -> float | None:
+        """What the month would come to, in percent of the limit; None when a part is unknown."""
+        parts = (self.spent, self.committed, self.adds)
+        known = [part for part in parts if part is not None]
+        return 100 * sum(known) / self.limit if len(known) == len(parts) and self.limit > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Parking:
+    """Why the GPU groups stand at no node: somebody parked them. The sizes to come back to are those of the spec."""
+
+    by: str
+    at: float
+    via: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The owner's word that nothing be done about idleness until then."""
+
+    until: float
+    by: str
+    at: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """Access of one IAM principal (ARN) for a Slack user. `level`: view, edit or admin; `revoked`: it is being removed."""
+
+    principal: str
+    user: str
+    level: str
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A message that was delivered beside the card: what about, the how-many-eth of its kind, and Slack's ts of it."""
+
+    kind: str
+    number: int
+    at: float
+    ts: str
+
+
+@dataclass(frozen=True, slots=True)
+class DaySpend:
+    """What was metered on one day (UTC, ISO date): USD, and seconds in which a price was unknown."""
+
+    day: str
+    usd: float
+    unknown_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +205,9 @@ class Receipt:
 class Cluster:
     """One cluster, from request to receipt. Times are epoch seconds; `version` counts saves and guards each of them.
 
-    `spent_usd` is metered from pass to pass at list prices; None once a price was unknown while something ran.
+    `spent_usd` is metered from pass to pass at list prices; None once a price was unknown while something ran; `days`
+    holds the same by day. `size_generation` counts wishes for other sizes, `sized_generation` is the last one seen done.
+    `verify_from`: a proof of GPUs older than that does not count.
     """
 
     id: str
@@ -119,6 +218,10 @@ class Cluster:
     quote: Quote | None = None
     kubernetes_version: str = ""
     checks: tuple[Check, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
+    budget: tuple[BudgetLine, ...] = ()
+    votes: tuple[Vote, ...] = ()
+    cuts: tuple[Cut, ...] = ()
     approval: Approval | None = None
     expires_at: float | None = None
     ready_at: float | None = None
@@ -128,6 +231,14 @@ class Cluster:
     scores: tuple[NodeScore, ...] = ()
     group_generation: int = 0
     retry_from: float = 0.0
+    parked: Parking | None = None
+    size_generation: int = 0
+    sized_generation: int = 0
+    verify_from: float = 0.0
+    kept: Kept | None = None
+    grants: tuple[Granted, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    days: tuple[DaySpend, ...] = ()
     spent_usd: float | None = 0.0
     metered_at: float = 0.0
     usd_per_hour_now: float | None = 0.0

@@ -35,6 +35,7 @@ from domain.lifecycle import (
 from domain.naming import TAG_DELETE, deletion_tag, is_ours
 from domain.observation import Absent, ControlPlane, Leftover, NotLooked, Unreadable
 from domain.stages import RUNNING, Stage, View, unreadable
+from domain.words import say
 
 GROUPS_PATIENCE_S = 30 * 60
 PLANE_PATIENCE_S = 25 * 60
@@ -76,18 +77,17 @@ def _approved(view: View) -> Stage:
     if isinstance(plane, NotLooked):
         return Stage(waiting(DELETE_APPROVED, "NotLooked"))
     if isinstance(plane, Absent):
-        return Stage(held(DELETE_APPROVED, "NoControlPlane", "There is no control plane."))
+        return Stage(held(DELETE_APPROVED, "NoControlPlane", say("There is no control plane.")))
     if not is_ours(view.cluster, plane):
-        return Stage(
-            held(DELETE_APPROVED, "NotOurs", f"The EKS cluster {plane.name} is not raygpu's; it is left alone.")
-        )
+        text = say("The EKS cluster {name} is not raygpu's; it is left alone.", name=plane.name)
+        return Stage(held(DELETE_APPROVED, "NotOurs", text))
     wish = view.cluster.deletion
     if wish is not None and plane.tags.get(TAG_DELETE) != deletion_tag(wish.operation) and plane.status != "DELETING":
-        words = "Marking the cluster as approved for deletion."
+        words = say("Marking the cluster as approved for deletion.")
         return Stage(waiting(DELETE_APPROVED, "Tagging", words), (ApproveDeletion(wish.operation),))
     if plane.deletion_protection and plane.status != "DELETING":
-        return Stage(waiting(DELETE_APPROVED, "Unprotecting", "Lifting deletion protection."), (LiftProtection(),))
-    return Stage(held(DELETE_APPROVED, "Tagged", "The cluster is marked for deletion."))
+        return Stage(waiting(DELETE_APPROVED, "Unprotecting", say("Lifting deletion protection.")), (LiftProtection(),))
+    return Stage(held(DELETE_APPROVED, "Tagged", say("The cluster is marked for deletion.")))
 
 
 def _balancers(view: View) -> Stage:
@@ -95,22 +95,23 @@ def _balancers(view: View) -> Stage:
     if isinstance(view.observed.groups, Unreadable):
         return unreadable(LOAD_BALANCERS_GONE, view.observed.groups)
     if plane is None or plane.status not in RUNNING or isinstance(seen, NotLooked) or not view.groups:
-        return Stage(held(LOAD_BALANCERS_GONE, "None", "No service can hold a load balancer any more."))
+        return Stage(held(LOAD_BALANCERS_GONE, "None", say("No service can hold a load balancer any more.")))
     if isinstance(seen, Unreadable):
         # What a dead API server hides is found by the sweep at the end, by its tags.
         before = view.cluster.condition(LOAD_BALANCERS_GONE)
         if (before is not None and before.is_true) or view.age(LOAD_BALANCERS_GONE) > BALANCERS_PATIENCE_S:
-            return Stage(held(LOAD_BALANCERS_GONE, "Unseen", "The API server does not answer; the sweep will look."))
+            text = say("The API server does not answer; the sweep will look.")
+            return Stage(held(LOAD_BALANCERS_GONE, "Unseen", text))
         return unreadable(LOAD_BALANCERS_GONE, seen)
     if isinstance(view.observed.leftovers, Unreadable):
         return unreadable(LOAD_BALANCERS_GONE, view.observed.leftovers)
     if seen:
-        words = f"Deleting {', '.join(seen)}."
+        words = say("Deleting {names}.", names=", ".join(seen))
         return Stage(waiting(LOAD_BALANCERS_GONE, "Deleting", words), (RemoveLoadBalancers(seen),))
     standing = _leftovers(view, "load-balancer")
     if standing:
         told = ", ".join(item.id for item in standing)
-        return Stage(waiting(LOAD_BALANCERS_GONE, "Draining", f"AWS is still removing {told}."))
+        return Stage(waiting(LOAD_BALANCERS_GONE, "Draining", say("AWS is still removing {names}.", names=told)))
     return Stage(held(LOAD_BALANCERS_GONE, "Gone"))
 
 
@@ -134,9 +135,13 @@ def _groups(view: View) -> Stage:
     failed = [g for g in seen.values() if g.status == "DELETE_FAILED"]
     if failed:
         issue = explain_issues(failed[0].health)
-        words = f"{failed[0].name} could not be deleted: {issue.message if issue else 'EKS gives no reason'}."
+        words = (
+            say("{group} could not be deleted: {why}", group=failed[0].name, why=issue.message)
+            if issue is not None
+            else say("{group} could not be deleted: EKS gives no reason.", group=failed[0].name)
+        )
         return Stage(broken(NODE_GROUPS_GONE, "DeleteFailed", words), (*cni, *actions))
-    words = f"Draining and deleting {', '.join(sorted(seen))}."
+    words = say("Draining and deleting {groups}.", groups=", ".join(sorted(seen)))
     return Stage(view.unfinished(NODE_GROUPS_GONE, "Deleting", words, GROUPS_PATIENCE_S), (*cni, *actions))
 
 
@@ -149,7 +154,8 @@ def _interfaces(view: View) -> Stage:
     standing = _leftovers(view, "network-interface")
     if standing:
         told = ", ".join(item.id for item in standing)
-        condition = view.unfinished(INTERFACES_GONE, "Removing", f"Removing {told}.", SWEEP_PATIENCE_S)
+        words = say("Removing {names}.", names=told)
+        condition = view.unfinished(INTERFACES_GONE, "Removing", words, SWEEP_PATIENCE_S)
         return Stage(condition, tuple(RemoveLeftover(item) for item in standing if item.removable))
     return Stage(held(INTERFACES_GONE, "Gone"))
 
@@ -159,12 +165,12 @@ def _plane(view: View) -> Stage:
     if plane is None:
         return Stage(held(CONTROL_PLANE_GONE, "Gone"))
     if plane.status == "DELETING":
-        words = "AWS is deleting the control plane."
+        words = say("AWS is deleting the control plane.")
         return Stage(view.unfinished(CONTROL_PLANE_GONE, "Deleting", words, PLANE_PATIENCE_S))
     if plane.status in ("CREATING", "PENDING", "UPDATING"):
-        words = f"The control plane is {plane.status}; AWS lets it be deleted when that has ended."
+        words = say("The control plane is {status}; AWS lets it be deleted when that has ended.", status=plane.status)
         return Stage(view.unfinished(CONTROL_PLANE_GONE, "Waiting", words, PLANE_PATIENCE_S))
-    return Stage(waiting(CONTROL_PLANE_GONE, "Deleting", "Deleting the control plane."), (DeleteControlPlane(),))
+    return Stage(waiting(CONTROL_PLANE_GONE, "Deleting", say("Deleting the control plane.")), (DeleteControlPlane(),))
 
 
 def _sweep(view: View) -> Stage:
@@ -175,14 +181,15 @@ def _sweep(view: View) -> Stage:
         return Stage(waiting(NOTHING_LEFT, "NotLooked"))
     if seen:
         told = ", ".join(f"{item.kind} {item.id}" + (f" ({item.detail})" if item.detail else "") for item in seen)
-        condition = view.unfinished(NOTHING_LEFT, "Removing", f"Still there: {told}.", SWEEP_PATIENCE_S)
+        words = say("Still there: {things}.", things=told)
+        condition = view.unfinished(NOTHING_LEFT, "Removing", words, SWEEP_PATIENCE_S)
         # While a stranger's cluster holds our name, what bears that name may be the stranger's.
         gone = isinstance(view.observed.control_plane, Absent)
         return Stage(condition, tuple(RemoveLeftover(item) for item in seen if item.removable and gone))
     before = view.cluster.condition(NOTHING_LEFT)
     if before is not None and (before.is_true or (before.reason == "SecondLook" and _looked_long_ago(view))):
-        return Stage(held(NOTHING_LEFT, "Clean", "A sweep by tag and by name found nothing."))
-    return Stage(waiting(NOTHING_LEFT, "SecondLook", "Nothing is left; looking once more."))
+        return Stage(held(NOTHING_LEFT, "Clean", say("A sweep by tag and by name found nothing.")))
+    return Stage(waiting(NOTHING_LEFT, "SecondLook", say("Nothing is left; looking once more.")))
 
 
 def _looked_long_ago(view: View) -> bool:
@@ -201,9 +208,11 @@ def summary(cluster: Cluster) -> tuple[str, ...]:
     """What was taken away, for the receipt: what was asked for, as far as it ever stood."""
     stood = {row.name for row in cluster.group_rows}
     groups = tuple(
-        f"node group {group.name} ({group.desired} × {group.instance_types[0]})"
+        say("node group {name} ({nodes} × {kind})", name=group.name, nodes=group.desired, kind=group.instance_types[0])
         for group in cluster.spec.groups
         if group.name in stood
     )
     plane = cluster.condition(CONTROL_PLANE)
-    return (*groups, f"EKS control plane {cluster.eks_name}") if plane is not None else (f"request {cluster.id}",)
+    if plane is None:
+        return (say("request {id}", id=cluster.id),)
+    return (*groups, say("EKS control plane {name}", name=cluster.eks_name))

@@ -59,5 +59,17 @@ class Rejected(OutsideError):
     retryable = False
 
 
+class Exceeded(RaygpuError):
+    """A quota does not allow the change, judged where it is counted. `account` and `measure` as in domain.quotas."""
+
+    def __init__(self, account: str, measure: str, *, held: float, asked: float, most: float) -> None:
+        super().__init__("QuotaExceeded", f"{account} holds {held:g} {measure}; {asked:g} more would pass {most:g}.")
+        self.account = account
+        self.measure = measure
+        self.held = held
+        self.asked = asked
+        self.most = most
+
+
 class Outdated(RaygpuError):
     """A record was changed by someone else since it was read, or the lease has passed to another worker."""

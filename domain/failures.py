@@ -6,33 +6,35 @@ The codes are EKS's NodegroupIssueCode and ClusterIssueCode and the EC2 errors i
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from domain.observation import HealthIssue
+from domain.words import Said, say
 
 _NO_CAPACITY = re.compile(r"InsufficientInstanceCapacity|sufficient \S+ capacity|UnfulfillableCapacity")
 _WANTED = re.compile(r"sufficient (\S+) capacity in the Availability Zone you requested \(([a-z0-9-]+)\)")
 _ELSEWHERE = re.compile(r"or choosing ([a-z0-9-]+(?:, [a-z0-9-]+)*)\.")
 _VCPU_LIMIT = re.compile(r"current vCPU limit of (\d+) allows")
 
-_FIXES = {
-    "AccessDenied": ("a permission is missing", "Let an administrator compare the bot's role with the foundation's."),
-    "AutoScalingGroupNotFound": ("its Auto Scaling group was deleted by hand", "Press Retry to build the group anew."),
-    "AutoScalingGroupInvalidConfiguration": ("its Auto Scaling group was changed by hand", "Press Retry."),
-    "ClusterUnreachable": ("the nodes' control plane does not answer EKS", "Wait; if it stays, press Retry."),
-    "Ec2InstanceTypeDoesNotExist": ("the instance type is not known in this region", "Ask again with another type."),
-    "Ec2SecurityGroupNotFound": ("the cluster's security group was deleted", "Delete the cluster and ask again."),
-    "Ec2SubnetInvalidConfiguration": ("a public subnet gives no public address", "Fix MapPublicIpOnLaunch; Retry."),
-    "Ec2SubnetNotFound": ("a subnet of the foundation is gone", "Run `raygpu setup`, then press Retry."),
-    "IamInstanceProfileNotFound": ("the nodes' instance profile was deleted", "Press Retry."),
-    "IamNodeRoleNotFound": ("the nodes' role was deleted", "Run `raygpu setup`, then press Retry."),
-    "InsufficientFreeAddresses": ("the subnets have no free addresses", "Free some or add subnets; Retry."),
-    "InternalFailure": ("EKS reports a fault of its own", "Wait; if it stays, press Retry."),
-    "NodeCreationFailure": (
-        "the instances started but did not join the cluster",
-        "Check routes to the internet or endpoints, the node role's policies; then press Retry.",
+_FIXES: Mapping[str, Said] = {
+    "AccessDenied": say("A permission is missing. Let an administrator compare the bot's role with the foundation's."),
+    "AutoScalingGroupNotFound": say("Its Auto Scaling group was deleted by hand. Press Retry to build the group anew."),
+    "AutoScalingGroupInvalidConfiguration": say("Its Auto Scaling group was changed by hand. Press Retry."),
+    "ClusterUnreachable": say("The nodes' control plane does not answer EKS. Wait; if it stays, press Retry."),
+    "Ec2InstanceTypeDoesNotExist": say("The instance type is not known in this region. Ask again with another type."),
+    "Ec2SecurityGroupNotFound": say("The cluster's security group was deleted. Delete the cluster and ask again."),
+    "Ec2SubnetInvalidConfiguration": say("A public subnet gives no public address. Fix MapPublicIpOnLaunch; Retry."),
+    "Ec2SubnetNotFound": say("A subnet of the foundation is gone. Run `raygpu setup`, then press Retry."),
+    "IamInstanceProfileNotFound": say("The nodes' instance profile was deleted. Press Retry."),
+    "IamNodeRoleNotFound": say("The nodes' role was deleted. Run `raygpu setup`, then press Retry."),
+    "InsufficientFreeAddresses": say("The subnets have no free addresses. Free some or add subnets; Retry."),
+    "InternalFailure": say("EKS reports a fault of its own. Wait; if it stays, press Retry."),
+    "NodeCreationFailure": say(
+        "The instances started but did not join the cluster. Check routes to the internet or endpoints, the "
+        "node role's policies; then press Retry."
     ),
-    "PodEvictionFailure": ("a pod could not be evicted", "Look for a PodDisruptionBudget that forbids it."),
+    "PodEvictionFailure": say("A pod could not be evicted. Look for a PodDisruptionBudget that forbids it."),
 }
 
 
@@ -49,30 +51,49 @@ def explain_launch(message: str) -> Explanation:
     """What a failed Auto Scaling activity means; AWS's own words are kept only where they say something."""
     limit = _VCPU_LIMIT.search(message)
     if limit or "VcpuLimitExceeded" in message:
-        allowed = f" of {limit.group(1)}" if limit else ""
-        return Explanation(
-            "QuotaExceeded",
-            f"The account's vCPU quota{allowed} does not allow this instance. Ask AWS for more quota, then press Retry.",
-            final=True,
-        )
+        return Explanation("QuotaExceeded", _quota_words(limit), final=True)
     if "MaxSpotInstanceCountExceeded" in message:
-        words = "The account's Spot quota does not allow this instance. Ask AWS for more quota, then press Retry."
+        words = say("The account's Spot quota does not allow this instance. Ask AWS for more quota, then press Retry.")
         return Explanation("QuotaExceeded", words, final=True)
     if _NO_CAPACITY.search(message):
         return Explanation("NoCapacity", _capacity_words(message), final=False)
     if "Fleet Requests" in message:
-        return Explanation(
-            "NewAccount", "AWS does not let this new account start instances yet; open a support case.", final=True
+        words = say("AWS does not let this new account start instances yet; open a support case.")
+        return Explanation("NewAccount", words, final=True)
+    words = say("An instance could not be started: {why}", why=_short(message))
+    return Explanation("LaunchFailed", words, final=False)
+
+
+def _quota_words(limit: re.Match[str] | None) -> Said:
+    if limit is None:
+        return say("The account's vCPU quota does not allow this instance. Ask AWS for more quota, then press Retry.")
+    return say(
+        "The account's vCPU quota of {limit} does not allow this instance. Ask AWS for more quota, then press Retry.",
+        limit=limit.group(1),
+    )
+
+
+def _capacity_words(message: str) -> Said:
+    wanted, elsewhere = _WANTED.search(message), _ELSEWHERE.search(message)
+    if wanted is None:
+        return say(
+            "AWS has no capacity of this type right now. EKS keeps trying; or press Delete and ask for another type, or "
+            "Spot."
         )
-    return Explanation("LaunchFailed", f"An instance could not be started: {_short(message)}", final=False)
-
-
-def _capacity_words(message: str) -> str:
-    wanted = _WANTED.search(message)
-    where = f"no {wanted.group(1)} in {wanted.group(2)} right now" if wanted else "no capacity of this type right now"
-    elsewhere = _ELSEWHERE.search(message)
-    hint = f" AWS says it has some in {elsewhere.group(1)}." if elsewhere else ""
-    return f"AWS has {where}.{hint} EKS keeps trying; or press Delete and ask for another type, or Spot."
+    kind, zone = wanted.groups()
+    if elsewhere is None:
+        return say(
+            "AWS has no {kind} in {zone} right now. EKS keeps trying; or press Delete and ask for another type, or Spot.",
+            kind=kind,
+            zone=zone,
+        )
+    return say(
+        "AWS has no {kind} in {zone} right now. AWS says it has some in {elsewhere}. EKS keeps trying; or press Delete and "
+        "ask for another type, or Spot.",
+        kind=kind,
+        zone=zone,
+        elsewhere=elsewhere.group(1),
+    )
 
 
 def explain_issues(issues: tuple[HealthIssue, ...]) -> Explanation | None:
@@ -85,10 +106,11 @@ def explain_issues(issues: tuple[HealthIssue, ...]) -> Explanation | None:
         return explain_launch(launch.message)
     first = telling[0]
     if first.code == "NodeCreationFailure" and _is_noise(first):
-        words = "no instance could be started, and EKS has not said why yet. Wait; if it stays, press Retry."
-        return Explanation(first.code, f"{first.code}: {words}", final=False)
-    cause, fix = _FIXES.get(first.code, (_short(first.message), "Press Retry, or Delete."))
-    return Explanation(first.code, f"{first.code}: {cause}. {fix}", final=False)
+        text = say("No instance could be started, and EKS has not said why yet. Wait; if it stays, press Retry.")
+    else:
+        other = say("{why}. Press Retry, or Delete.", why=_short(first.message).rstrip("."))
+        text = _FIXES.get(first.code, other)
+    return Explanation(first.code, say("{code}: {what}", code=first.code, what=text), final=False)
 
 
 def _is_noise(issue: HealthIssue) -> bool:

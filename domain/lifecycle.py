@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from domain.cluster import Cluster, Phase
 from domain.conditions import Condition
+from domain.sizes import is_resizing
 
 PREFLIGHT = "Preflight"
 REQUEST_OPEN = "RequestOpen"
@@ -14,6 +15,7 @@ CONTROL_PLANE = "ControlPlaneReady"
 ACCESS = "AccessGranted"
 ADDONS = "AddonsReady"
 NODE_GROUPS = "NodeGroupsReady"
+SIZES = "SizesSet"
 NODES = "NodesReady"
 DEVICE_PLUGIN = "DevicePluginReady"
 TAINTS = "TaintsVerified"
@@ -26,6 +28,7 @@ CREATE_ORDER = (
     ACCESS,
     ADDONS,
     NODE_GROUPS,
+    SIZES,
     NODES,
     DEVICE_PLUGIN,
     TAINTS,
@@ -53,9 +56,9 @@ DELETE_ORDER = (
     NOTHING_LEFT,
 )
 
-LIVE_PHASES = frozenset(
-    {Phase.CHECKING, Phase.AWAITING_APPROVAL, Phase.PROVISIONING, Phase.TROUBLE, Phase.READY, Phase.DELETING}
-)
+# Phases in which the cluster stands, or is being built, and the stages of creation are judged.
+STANDING_PHASES = frozenset({Phase.PROVISIONING, Phase.TROUBLE, Phase.READY, Phase.RESIZING, Phase.PARKED})
+LIVE_PHASES = STANDING_PHASES | {Phase.CHECKING, Phase.AWAITING_APPROVAL, Phase.DELETING}
 
 
 def phase(cluster: Cluster) -> Phase:
@@ -69,8 +72,12 @@ def phase(cluster: Cluster) -> Phase:
     steps = [cluster.condition(kind) for kind in CREATE_ORDER]
     if any(c is not None and c.is_false for c in steps):
         return Phase.TROUBLE
+    if cluster.ready_at is None:
+        return Phase.PROVISIONING
+    if is_resizing(cluster):
+        return Phase.RESIZING
     # A ready cluster that could not be read for a while is still a ready cluster; the card says what is unknown.
-    return Phase.READY if cluster.ready_at is not None else Phase.PROVISIONING
+    return Phase.READY if cluster.parked is None else Phase.PARKED
 
 
 def all_proven(conditions: Iterable[Condition]) -> bool:

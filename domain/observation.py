@@ -191,14 +191,17 @@ LEFTOVER_KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """Everything one pass saw. What it did not look for is NOT_LOOKED; what it could not read is Unreadable."""
+    """Everything one pass saw. What it did not look for is NOT_LOOKED; what it could not read is Unreadable.
+
+    `principals`: IAM ARN -> ARNs of the access policies on its access entry; an entry may have none.
+    """
 
     control_plane: ControlPlane | Absent | Unreadable | NotLooked = NOT_LOOKED
     groups: Mapping[str, NodeGroup] | Unreadable | NotLooked = NOT_LOOKED
     launch_failures: tuple[LaunchFailure, ...] = ()
     addons: Mapping[str, Addon] | Unreadable | NotLooked = NOT_LOOKED
     own_principal: str | Unreadable | NotLooked = NOT_LOOKED
-    principals: frozenset[str] | Unreadable | NotLooked = NOT_LOOKED
+    principals: Mapping[str, frozenset[str]] | Unreadable | NotLooked = NOT_LOOKED
     api_server: str | Unreadable | NotLooked = NOT_LOOKED
     nodes: tuple[Node, ...] | Unreadable | NotLooked = NOT_LOOKED
     plugins: DevicePlugins | Unreadable | NotLooked = NOT_LOOKED

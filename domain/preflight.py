@@ -15,6 +15,7 @@ from domain.lifecycle import PREFLIGHT
 from domain.money import PriceList
 from domain.observation import Absent, ControlPlane, Unreadable
 from domain.spec import ClusterSpec, NodeGroupSpec
+from domain.words import Said, say
 
 MIN_FREE_IPS = 16  # EKS wants 6 in each subnet it uses and recommends 16
 MIN_ZONES = 2
@@ -78,75 +79,92 @@ def subnets_for(
 
 
 def _unread(name: str, seen: Unreadable) -> Check:
-    return Check(name, None, f"{name} could not be checked: {seen.message}")
+    return Check(name, None, say("{what} could not be checked: {why}", what=name, why=seen.message))
 
 
 def _foundation(seen: Foundation | Absent | Unreadable) -> Check:
-    name = "Foundation"
+    name = say("Foundation")
     if isinstance(seen, Unreadable):
         return _unread(name, seen)
     if isinstance(seen, Absent):
-        return Check(name, False, "This region has no foundation; an administrator runs `raygpu setup` there once.")
+        text = say("This region has no foundation; an administrator runs `raygpu setup` there once.")
+        return Check(name, False, text)
     zones = {s.zone for s in seen.subnets}
     if len(zones) < MIN_ZONES:
-        return Check(name, False, "EKS needs subnets in at least two zones; the foundation has fewer.")
+        return Check(name, False, say("EKS needs subnets in at least two zones; the foundation has fewer."))
     tight = [s.id for s in seen.subnets if s.free_ips < MIN_FREE_IPS]
     if len(tight) == len(seen.subnets):
-        return Check(name, False, f"The subnets have fewer than {MIN_FREE_IPS} free addresses each.")
-    return Check(name, True, f"{len(seen.subnets)} subnets in {len(zones)} zones")
+        return Check(name, False, say("The subnets have fewer than {least} free addresses each.", least=MIN_FREE_IPS))
+    return Check(name, True, say("{subnets} subnets in {zones} zones", subnets=len(seen.subnets), zones=len(zones)))
 
 
 def _name(seen: ControlPlane | Absent | Unreadable) -> Check:
+    name = say("Name")
     if isinstance(seen, Unreadable):
-        return _unread("Name", seen)
+        return _unread(name, seen)
     if isinstance(seen, ControlPlane):
-        return Check("Name", False, f"An EKS cluster named {seen.name} exists already.")
-    return Check("Name", True, "The name is free in EKS.")
+        return Check(name, False, say("An EKS cluster named {name} exists already.", name=seen.name))
+    return Check(name, True, say("The name is free in EKS."))
 
 
 def _version(seen: tuple[KubernetesVersion, ...] | Unreadable) -> Check:
+    name = say("Kubernetes")
     if isinstance(seen, Unreadable):
-        return _unread("Kubernetes", seen)
+        return _unread(name, seen)
     version = choose_version(seen)
     if not version:
-        return Check("Kubernetes", False, "EKS offers no version in standard support here.")
-    return Check("Kubernetes", True, f"{version}, in standard support")
+        return Check(name, False, say("EKS offers no version in standard support here."))
+    return Check(name, True, say("{version}, in standard support", version=version))
 
 
 def _ami(group: NodeGroupSpec, seen: Mapping[str, bool] | Unreadable) -> Check:
-    name = f"AMI of {group.name}"
+    name = say("AMI of {group}", group=group.name)
     if isinstance(seen, Unreadable):
         return _unread(name, seen)
     if not seen.get(group.ami_type, False):
-        return Check(name, False, f"There is no {group.ami_type} AMI for this Kubernetes version in this region.")
+        text = say("There is no {ami} AMI for this Kubernetes version in this region.", ami=group.ami_type)
+        return Check(name, False, text)
     return Check(name, True, group.ami_type)
 
 
 def _offering(group: NodeGroupSpec, facts: PreflightFacts) -> Check:
-    name = f"Instances of {group.name}"
+    name, types = say("Instances of {group}", group=group.name), ", ".join(group.instance_types)
     if isinstance(facts.types, Unreadable):
         return _unread(name, facts.types)
     if isinstance(facts.zones, Unreadable):
         return _unread(name, facts.zones)
     for kind in group.instance_types:
-        if kind not in facts.types:
-            return Check(name, False, f"EC2 does not know {kind} in this region.")
-        found = facts.types[kind]
-        if group.is_gpu and found.gpus != group.gpus_per_node:
-            return Check(name, False, f"{kind} has {found.gpus} NVIDIA GPUs, not {group.gpus_per_node}.")
-        if found.arch != "x86_64":
-            return Check(name, False, f"{kind} is {found.arch}; the AMI {group.ami_type} is x86_64.")
+        wrong = _unfit(kind, group, facts.types)
+        if wrong is not None:
+            return Check(name, False, wrong)
     if isinstance(facts.foundation, Foundation) and not subnets_for(facts.foundation, facts.zones, group):
-        return Check(name, False, f"No zone of the foundation offers {' and '.join(group.instance_types)}.")
+        return Check(name, False, say("No zone of the foundation offers {types}.", types=types))
     zones = sorted(frozenset.intersection(*(facts.zones.get(k, frozenset()) for k in group.instance_types)))
     if not zones:
-        return Check(name, False, f"No zone of this region offers {' and '.join(group.instance_types)}.")
-    return Check(name, True, f"{', '.join(group.instance_types)} in {', '.join(zones)}")
+        return Check(name, False, say("No zone of this region offers {types}.", types=types))
+    return Check(name, True, say("{types} in {zones}", types=types, zones=", ".join(zones)))
+
+
+def _unfit(kind: str, group: NodeGroupSpec, types: Mapping[str, InstanceType]) -> Said | None:
+    """Why a type cannot serve in this group; None when it can."""
+    if kind not in types:
+        return say("EC2 does not know {type} in this region.", type=kind)
+    found = types[kind]
+    if group.is_gpu and found.gpus != group.gpus_per_node:
+        return say(
+            "{type} has {found} NVIDIA GPUs, not {wanted}.",
+            type=kind,
+            found=found.gpus,
+            wanted=group.gpus_per_node,
+        )
+    if found.arch != "x86_64":
+        return say("{type} is {arch}; the AMI {ami} is x86_64.", type=kind, arch=found.arch, ami=group.ami_type)
+    return None
 
 
 def _quota(group: NodeGroupSpec, facts: PreflightFacts) -> Check:
-    name = f"Quota of {group.name}"
-    seen = facts.quotas.get(group.name, Unreadable("NotRead", "it was not read."))
+    name = say("Quota of {group}", group=group.name)
+    seen = facts.quotas.get(group.name, Unreadable("NotRead", say("it was not read.")))
     if isinstance(seen, Unreadable):
         return _unread(name, seen)
     if isinstance(facts.types, Unreadable):
@@ -154,19 +172,32 @@ def _quota(group: NodeGroupSpec, facts: PreflightFacts) -> Check:
     per_node = max((facts.types[k].vcpus for k in group.instance_types if k in facts.types), default=0)
     need = per_node * group.desired
     used = seen.used if seen.used is not None else 0.0
-    told = (
-        f"{seen.name} ({seen.code}): {seen.limit:g} vCPUs, {'use unknown' if seen.used is None else f'{used:g} used'}"
-    )
+    told = _quota_words(seen)
     if used + need > seen.limit:
-        return Check(name, False, f"{told}; {group.name} needs {need}. Ask AWS for more quota.")
-    return Check(name, True if seen.used is not None else None, f"{told}, {need} needed")
+        text = say(
+            "{quota}; {group} needs {need}. Ask AWS for more quota.",
+            quota=told,
+            group=group.name,
+            need=need,
+        )
+        return Check(name, False, text)
+    return Check(name, True if seen.used is not None else None, say("{quota}, {need} needed", quota=told, need=need))
+
+
+def _quota_words(seen: Quota) -> Said:
+    limit = f"{seen.limit:g}"
+    if seen.used is None:
+        return say("{name} ({code}): {limit} vCPUs, use unknown", name=seen.name, code=seen.code, limit=limit)
+    used = f"{seen.used:g}"
+    return say("{name} ({code}): {limit} vCPUs, {used} used", name=seen.name, code=seen.code, limit=limit, used=used)
 
 
 def _price(spec: ClusterSpec, prices: PriceList) -> Check:
+    name = say("Price")
     kinds = [kind for group in spec.groups for kind in group.instance_types]
     unknown = [k for k in kinds if (p := prices.of(k)) is None or p.usd is None]
     unknown += [p.item for p in (prices.control_plane, prices.storage) if p.usd is None]
     if unknown:
-        return Check("Price", None, f"The price of {', '.join(unknown)} is unknown.")
+        return Check(name, None, say("The price of {items} is unknown.", items=", ".join(unknown)))
     oldest = min(p.as_of for p in (*prices.instances, prices.control_plane, prices.storage))
-    return Check("Price", True, f"list prices as of {oldest}")
+    return Check(name, True, say("list prices as of {date}", date=oldest))

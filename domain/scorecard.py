@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from domain.cluster import Cluster, GroupRow, NodeScore
+from domain.cluster import GroupRow, NodeScore
 from domain.failures import explain_issues
-from domain.gpu_stages import PASSED, gpu_nodes, is_proven, nodes_of, shortage
+from domain.gpu_stages import gpu_nodes, shortage
 from domain.money import HOURS_PER_MONTH, PriceList
 from domain.observation import Absent, ControlPlane, NodeGroup, SmokePod, Unreadable
+from domain.proof_stages import PASSED, is_outdated, is_proven
+from domain.sizes import is_resizing, wanted_sizes
 from domain.spec import NodeGroupSpec
 from domain.stages import View
 
@@ -32,7 +34,7 @@ def _gone(row: GroupRow) -> GroupRow:
 
 
 def _row(view: View, spec: NodeGroupSpec, seen: NodeGroup, prices: PriceList) -> GroupRow:
-    nodes = nodes_of(view, spec)
+    ready, gpus = _ready(view, spec)
     issue = explain_issues(seen.health)
     return GroupRow(
         name=seen.name,
@@ -45,16 +47,39 @@ def _row(view: View, spec: NodeGroupSpec, seen: NodeGroup, prices: PriceList) ->
         image=seen.ami_type,
         asg_name=seen.asg_name,
         health=issue.reason if issue else "ok",
-        ready_nodes=sum(1 for n in nodes if n.ready),
-        gpus=sum(n.gpus_allocatable for n in nodes),
+        ready_nodes=ready,
+        gpus=gpus,
         taints=tuple(str(t) for t in seen.taints),
-        usd_per_hour=_rate(spec, _paid_nodes(spec, seen, len(nodes)), prices),
+        usd_per_hour=_rate(spec, _paid_nodes(view, spec, seen), prices),
     )
 
 
-def _paid_nodes(spec: NodeGroupSpec, seen: NodeGroup, joined: int) -> int:
-    """The nodes that cost money: EKS sets a group that it deletes to 0 at once, its instances drain and bill on."""
-    return spec.desired if seen.status == "DELETING" else max(seen.desired, joined)
+def _paid_nodes(view: View, spec: NodeGroupSpec, seen: NodeGroup) -> int:
+    """The nodes that cost money: EKS shows a new size at once, and what it takes away drains and bills on."""
+    if seen.status == "DELETING":
+        # EKS sets a group that it deletes to 0. One that was seen parked had no node to drain any more.
+        parked = view.cluster.parked is not None and not is_resizing(view.cluster)
+        return wanted_sizes(view.cluster)[spec.name][1] if parked else spec.desired
+    return max(seen.desired, _joined(view, spec))
+
+
+def _joined(view: View, spec: NodeGroupSpec) -> int:
+    """The nodes that are there; where nobody could read them, as many as were Ready when they were read last."""
+    return len(view.nodes_of(spec.name)) if _were_read(view) else _ready(view, spec)[0]
+
+
+def _ready(view: View, spec: NodeGroupSpec) -> tuple[int, int]:
+    """(Ready nodes, allocatable GPUs), of the last pass where they could not be read in this one: unread is not none."""
+    if _were_read(view):
+        nodes = view.nodes_of(spec.name)
+        return sum(1 for n in nodes if n.ready), sum(n.gpus_allocatable for n in nodes)
+    row = next((row for row in view.cluster.group_rows if row.name == spec.name), None)
+    return (0, 0) if row is None else (row.ready_nodes, row.gpus)
+
+
+def _were_read(view: View) -> bool:
+    """False where nodes were asked for in vain. A pass of deletion does not ask: it shows none."""
+    return not isinstance(view.observed.nodes, Unreadable)
 
 
 def _rate(spec: NodeGroupSpec, nodes: int, prices: PriceList) -> float | None:
@@ -95,7 +120,7 @@ def _smoke(view: View, node: str, pod: SmokePod | None) -> str:
         return PASSED
     if not view.cluster.spec.smoke:
         return "skipped"
-    if pod is None:
+    if pod is None or is_outdated(view, pod):
         return "to come"
     return "failed" if pod.phase == "Failed" else "running"
 
@@ -109,11 +134,3 @@ def rate_now(view: View, rows: tuple[GroupRow, ...], prices: PriceList) -> float
         return view.cluster.usd_per_hour_now
     parts = [prices.control_plane.usd, *(r.usd_per_hour for r in rows if r.name in view.groups)]
     return None if any(p is None for p in parts) else sum(p for p in parts if p is not None)
-
-
-def metered(cluster: Cluster, now: float) -> float | None:
-    """What was spent until now: the rate of the last pass for the time since. None once a rate was unknown."""
-    if cluster.spent_usd is None or cluster.usd_per_hour_now is None:
-        return None
-    hours = max(0.0, now - cluster.metered_at) / 3600 if cluster.metered_at else 0.0
-    return cluster.spent_usd + cluster.usd_per_hour_now * hours

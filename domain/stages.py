@@ -9,7 +9,7 @@ from domain.actions import Action
 from domain.cluster import Cluster
 from domain.conditions import Condition, Status, broken, waiting
 from domain.naming import is_ours
-from domain.observation import ControlPlane, NodeGroup, Observed, Unreadable
+from domain.observation import ControlPlane, Node, NodeGroup, Observed, Unreadable
 
 RUNNING = frozenset({"ACTIVE", "UPDATING"})
 
@@ -34,6 +34,11 @@ class View:
         """The node groups by name; empty when they were not or could not be read."""
         groups = self.observed.groups
         return dict(groups) if isinstance(groups, Mapping) else {}
+
+    def nodes_of(self, group: str) -> tuple[Node, ...]:
+        """The live nodes of a group; empty when nodes could not be read."""
+        nodes = self.observed.nodes
+        return tuple(n for n in nodes if n.group == group) if isinstance(nodes, tuple) else ()
 
     def age(self, kind: str) -> float:
         """Seconds since the condition of that type last changed its status; 0 for one not looked at before."""

@@ -1,0 +1,73 @@
+"""What raygpu may not do without: the scopes of its Slack token, and the actions its role must be allowed in AWS.
+
+The only lists of both in the code; manifest.yaml and infra/foundation.yaml grant them, and tests hold these to those.
+"""
+
+from __future__ import annotations
+
+GROUP_SCOPE = "usergroups:read"  # asked for only where the configuration names user groups
+SCOPES = frozenset({"chat:write", "commands", "im:write", "users:read", GROUP_SCOPE})
+
+SIMULATE = "iam:SimulatePrincipalPolicy"
+ACTIONS = (
+    "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:DescribeScalingActivities",
+    "cloudformation:DescribeStacks",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DeleteSecurityGroup",
+    "ec2:DeleteVolume",
+    "ec2:DescribeAvailabilityZones",
+    "ec2:DescribeInstanceTypeOfferings",
+    "ec2:DescribeInstanceTypes",
+    "ec2:DescribeInstances",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVolumes",
+    "ec2:DescribeVpcs",
+    "eks:AssociateAccessPolicy",
+    "eks:CreateAccessEntry",
+    "eks:CreateAddon",
+    "eks:CreateCluster",
+    "eks:CreateNodegroup",
+    "eks:DeleteAccessEntry",
+    "eks:DeleteAddon",
+    "eks:DeleteCluster",
+    "eks:DeleteNodegroup",
+    "eks:DescribeAccessEntry",
+    "eks:DescribeAddon",
+    "eks:DescribeAddonVersions",
+    "eks:DescribeCluster",
+    "eks:DescribeClusterVersions",
+    "eks:DescribeInsight",
+    "eks:DescribeNodegroup",
+    "eks:DescribeUpdate",
+    "eks:DisassociateAccessPolicy",
+    "eks:ListAccessEntries",
+    "eks:ListAddons",
+    "eks:ListAssociatedAccessPolicies",
+    "eks:ListClusters",
+    "eks:ListInsights",
+    "eks:ListNodegroups",
+    "eks:ListTagsForResource",
+    "eks:ListUpdates",
+    "eks:StartInsightsRefresh",
+    "eks:TagResource",
+    "eks:UntagResource",
+    "eks:UpdateClusterConfig",
+    "eks:UpdateNodegroupConfig",
+    "elasticloadbalancing:DeleteLoadBalancer",
+    "elasticloadbalancing:DescribeLoadBalancers",
+    "elasticloadbalancing:DescribeTags",
+    "iam:GetRole",
+    "iam:ListAttachedRolePolicies",
+    "iam:PassRole",
+    SIMULATE,
+    "logs:DeleteLogGroup",
+    "logs:DescribeLogGroups",
+    "pricing:GetProducts",
+    "servicequotas:GetAWSDefaultServiceQuota",
+    "servicequotas:GetServiceQuota",
+    "ssm:GetParameter",
+    "tag:GetResources",
+)
