@@ -1,4 +1,4 @@
-"""Door one for the engine: records, due set, cards, "first come" and queue in memory, on whatever clock is given.
+"""Door one for the engine: due set, cards, "first come" and queue in memory, on whatever clock is given.
 
 For simulations of one thread. Times are those of the clock, so a lease ends when the virtual time has passed.
 """
@@ -7,13 +7,9 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from domain.cluster import Cluster
-from domain.errors import Outdated, Taken
-from domain.observation import ABSENT, Absent
-from services.ports import AuditEntry, CardState, Clock, Lease
+from services.ports import CardState, Clock, Lease
 
 LEASE_S = 30.0
 
@@ -115,83 +111,6 @@ class MemoryDueSet:
 def _earlier(one: float | None, other: float | None) -> float | None:
     times = [at for at in (one, other) if at is not None]
     return min(times, default=None)
-
-
-class MemoryClusters:
-    """The Clusters port. `audit` holds every entry that was written, oldest first."""
-
-    def __init__(self, is_live: Callable[[Cluster], bool], due: MemoryDueSet) -> None:
-        self._is_live = is_live
-        self._due = due
-        self._records: dict[str, Cluster] = {}
-        self._names: dict[tuple[str, str], str] = {}
-        self._added: dict[str, str] = {}
-        self._saved: dict[tuple[str, str], int] = {}
-        self.audit: list[AuditEntry] = []
-
-    def add(self, cluster: Cluster, operation: str, audit: AuditEntry) -> Cluster:
-        """Stores version 1. The same operation again answers the record that its first call made, under its own id."""
-        if operation in self._added:
-            return self._records[self._added[operation]]
-        if cluster.id in self._records:
-            raise _taken(cluster, cluster.id)
-        self._put(replace(cluster, version=1), audit)
-        self._added[operation] = cluster.id
-        return self._records[cluster.id]
-
-    def get(self, cluster_id: str) -> Cluster | Absent:
-        """The record, ABSENT when there never was one."""
-        return self._records.get(cluster_id, ABSENT)
-
-    def all(self) -> tuple[Cluster, ...]:
-        """Every record."""
-        return tuple(self._records.values())
-
-    def save(self, cluster: Cluster, operation: str, lease: Lease | None, audit: AuditEntry | None) -> Cluster:
-        """The next version. An operation is one change of one version: used for another it is refused, never skipped."""
-        base = self._saved.get((cluster.id, operation))
-        if base == cluster.version:
-            return self._records[cluster.id]
-        if base is not None:
-            raise _outdated(
-                cluster, "OperationReused", f"operation {operation} has already changed another version of it"
-            )
-        if lease is not None and not self._due.holds(lease):
-            raise _outdated(cluster, "Fenced", "the lease on it has ended or passed to another worker")
-        stored = self._records.get(cluster.id)
-        if stored is None:
-            raise _outdated(cluster, "Gone", "it is not there any more")
-        if stored.version != cluster.version:
-            raise _outdated(cluster, "Moved", f"it is not at version {cluster.version} any more")
-        self._put(replace(cluster, version=cluster.version + 1), audit)
-        self._saved[cluster.id, operation] = cluster.version
-        return self._records[cluster.id]
-
-    def by_name(self, region: str | None, name: str) -> tuple[Cluster, ...]:
-        """The holders of that name."""
-        holders = sorted((place, holder) for (place, held), holder in self._names.items() if held == name)
-        return tuple(self._records[holder] for place, holder in holders if region in (None, place))
-
-    def _put(self, cluster: Cluster, audit: AuditEntry | None) -> None:
-        key = (cluster.spec.region, cluster.spec.name)
-        holder = self._names.get(key)
-        if self._is_live(cluster):
-            if holder not in (None, cluster.id):
-                raise _taken(cluster, str(holder))
-            self._names[key] = cluster.id
-        elif holder == cluster.id:
-            del self._names[key]
-        self._records[cluster.id] = cluster
-        if audit is not None:
-            self.audit.append(audit)
-
-
-def _taken(cluster: Cluster, holder: str) -> Taken:
-    return Taken("NameTaken", f"The name {cluster.spec.name} in {cluster.spec.region} is held by cluster {holder}.")
-
-
-def _outdated(cluster: Cluster, reason: str, words: str) -> Outdated:
-    return Outdated(reason, f"The record of {cluster.id} was not saved: {words}.")
 
 
 @dataclass(slots=True)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from typing import cast
-from uuid import uuid4
 
 import structlog
 from pydantic import TypeAdapter
 from redis import Redis
 
 from adapters.redis_store.client import door
-from adapters.redis_store.scripts import CALL_TTL_MS, CARDS, Script, operation_key
+from adapters.redis_store.scripts import CALL_TTL_MS, CARDS, Script, call_key
 from services.ports import CardState
 
 _STATE = TypeAdapter(CardState)
@@ -39,5 +38,4 @@ class RedisCardStates:
 
     def put(self, cluster_id: str, state: CardState) -> None:
         """Replaces the state."""
-        key = operation_key("call", uuid4().hex)
-        self._put([key, CARDS], [CALL_TTL_MS, cluster_id, _STATE.dump_json(state)])
+        self._put([call_key(), CARDS], [CALL_TTL_MS, cluster_id, _STATE.dump_json(state)])

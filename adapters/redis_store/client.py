@@ -62,7 +62,7 @@ _PATIENCE = {Role.ACK: _Patience(0.8, 0.4, 1), Role.WORKER: _Patience(5.0, 3.0, 
 
 
 @dataclass(frozen=True, slots=True)
-class StoreFacts:
+class ServerFacts:
     """What the server says of itself. Sizes in bytes, `max_memory` 0: no limit. `last_write_ok`: of the persistence."""
 
     version: str
@@ -107,13 +107,13 @@ def _client(url: str, role: Role) -> Redis:
         raise Rejected("RedisAddress", f"RAYGPU_REDIS_URL is no address of a Redis: {error}.") from error
 
 
-def facts(client: Redis) -> StoreFacts:
+def facts(client: Redis) -> ServerFacts:
     """The server's facts, for the check at start and for the doctor. One call."""
     with door():
         info: dict[str, Any] = client.info()
     append_only = bool(int(info.get("aof_enabled", 0)))
     written = info.get("aof_last_write_status" if append_only else "rdb_last_bgsave_status", "ok")
-    return StoreFacts(
+    return ServerFacts(
         version=str(info["redis_version"]),
         eviction_policy=str(info.get("maxmemory_policy", "unknown")),
         used_memory=int(info.get("used_memory", 0)),

@@ -1,197 +1,137 @@
-"""The cluster records: compare-and-set on version and lease, names reserved, audit written in the same call."""
+"""The cluster records: compare-and-set on version and lease. Name, audit, quota and ledger move in the same call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, replace
-from typing import cast
+from dataclasses import replace
+from typing import Any
 
-import structlog
 from redis import Redis
 
 from adapters.redis_store import codec
-from adapters.redis_store.client import door
-from adapters.redis_store.codec import CorruptRecordError, NewerSchemaError
 from adapters.redis_store.due import token
-from adapters.redis_store.scripts import (
-    AUDIT,
-    LEASES,
-    NAMED_TTL_MS,
-    PREFIX,
-    QUARANTINE,
-    RECORDS,
-    Argument,
-    Script,
-    operation_key,
-)
+from adapters.redis_store.index import Rebuilt, RecordIndex, index_keys
+from adapters.redis_store.reader import RecordReader, newer, text, unreadable
+from adapters.redis_store.scripts import AUDIT, LEASES, NAMED_TTL_MS, Argument, Script, operation_key
+from adapters.redis_store.shares import Measures, exceeded, limits_json
+from adapters.redis_store.trail import audit_fields, log_audit, trail_key
 from domain.cluster import Cluster
-from domain.errors import Outdated, OutsideError, RaygpuError, Rejected, Taken
-from domain.observation import ABSENT, Absent
-from services.ports import AuditEntry, Lease
-
-PAGE = 500
-
-log = structlog.get_logger(__name__)
+from domain.errors import Outdated, RaygpuError, Taken, Unavailable
+from domain.observation import Absent
+from domain.words import say
+from services.ports import AuditEntry, Lease, Writ
 
 
 class RedisClusters:
-    """The Clusters port over one Redis. `is_live` says whether a record still holds its name."""
+    """The Clusters port over one Redis. `measures` are the domain's words on what a record holds and has spent."""
 
-    def __init__(self, client: Redis, is_live: Callable[[Cluster], bool]) -> None:
-        self._client = client
-        self._is_live = is_live
+    def __init__(self, client: Redis, measures: Measures) -> None:
+        self._measures = measures
+        self._reader = RecordReader(client)
+        self._index = RecordIndex(client, measures, self._reader)
         self._add = Script(client, "add")
         self._save = Script(client, "save")
-        self._quarantine = Script(client, "quarantine")
 
     def add(self, cluster: Cluster, operation: str, audit: AuditEntry) -> Cluster:
         """Stores version 1. The same operation again answers the record that its first call made, under its own id."""
         first = replace(cluster, version=1)
-        keys = [operation_key("add", operation), RECORDS, _names(cluster.spec.name), AUDIT]
-        arguments: list[Argument] = [NAMED_TTL_MS, cluster.id, codec.encode(first), cluster.spec.region]
-        status, holder, *rest = self._add(
-            keys, [*arguments, self._live(first), *_audit_fields(first, operation, audit)]
-        )
+        keys = [*index_keys(first), operation_key("add", operation), AUDIT, trail_key(first.id)]
+        told = audit_fields(audit, operation, _about(first))
+        status, holder, *rest = self._add(keys, [*self._index.place(first), NAMED_TTL_MS, codec.encode(first), *told])
         if status == b"taken":
             raise _taken(cluster, holder)
         if status == b"repeated":
             return self._repeated(holder, rest[0], operation, audit)
-        _log(first, operation, audit)
+        log_audit(audit, operation, _about(first))
         return first
 
     def get(self, cluster_id: str) -> Cluster | Absent:
         """Raises Rejected for a record that cannot be read, and Outdated for one that a newer release wrote."""
-        with door():
-            raw = cast("bytes | None", self._client.hget(RECORDS, cluster_id))
-            if raw is None:
-                if self._client.hexists(QUARANTINE, cluster_id):
-                    raise _unreadable(cluster_id)
-                return ABSENT
-        return self._read(cluster_id, raw)
+        return self._reader.get(cluster_id)
 
     def all(self) -> tuple[Cluster, ...]:
         """Every readable record; 500 of them cost one call."""
-        with door():
-            ids = [_text(field) for field in cast("list[bytes]", self._client.hkeys(RECORDS))]
-        found: list[Cluster] = []
-        for start in range(0, len(ids), PAGE):
-            page = ids[start : start + PAGE]
-            for cluster_id, raw in zip(page, self._raw(page), strict=True):
-                cluster = None if raw is None else self._readable(cluster_id, raw)
-                if cluster is not None:
-                    found.append(cluster)
-        return tuple(found)
+        return tuple(cluster for page in self._reader.pages(self._reader.ids()) for cluster, _ in page)
 
-    def save(self, cluster: Cluster, operation: str, lease: Lease | None, audit: AuditEntry | None) -> Cluster:
+    def live(self) -> tuple[Cluster, ...]:
+        """Those that live, by the time of their requests; what has ended costs nothing."""
+        pages = self._reader.pages(self._index.live_ids())
+        found = [cluster for page in pages for cluster, _ in page if self._measures.is_live(cluster)]
+        return tuple(sorted(found, key=lambda cluster: (cluster.created_at, cluster.id)))
+
+    def save(self, cluster: Cluster, operation: str, lease: Lease | None, writ: Writ) -> Cluster:
         """The next version. An operation is one change of one version: used for another it is refused, never skipped."""
-        with door():
-            before = cast("bytes | None", self._client.hget(RECORDS, cluster.id))
+        before = self._reader.raw(cluster.id)
         if before is None:
-            raise Outdated("Gone", f"The record of {cluster.id} is not there any more.")
+            raise Outdated("Gone", say("The record of {id} is not there any more.", id=cluster.id))
         saved = replace(cluster, version=cluster.version + 1)
-        keys = [operation_key("save", cluster.id, operation), RECORDS, _names(cluster.spec.name), AUDIT, LEASES]
-        arguments: list[Argument] = [NAMED_TTL_MS, cluster.id, self._merged(saved, before), codec.SCHEMA]
-        guards: list[Argument] = [cluster.version, token(lease) if lease else ""]
-        place: list[Argument] = [cluster.spec.region, self._live(saved)]
-        told = _audit_fields(saved, operation, audit) if audit else []
-        status, *rest = self._save(keys, [*arguments, *guards, *place, *told])
+        operation_at = operation_key("save", cluster.id, operation)
+        keys = [*index_keys(saved), operation_at, AUDIT, trail_key(saved.id), LEASES]
+        stored = self._reader.merged(saved, before)
+        record: list[Argument] = [NAMED_TTL_MS, stored, codec.SCHEMA]
+        guards: list[Argument] = [cluster.version, token(lease) if lease else "", limits_json(writ.limits)]
+        told = audit_fields(writ.audit, operation, _about(saved))
+        status, *rest = self._counted(keys, [*self._index.place(saved), *record, *guards, *told])
         if status == b"repeated":
-            return self._repeated(rest[0], rest[1], operation, audit)
+            return self._repeated(rest[0], rest[1], operation, writ.audit)
+        if status == b"exceeded":
+            raise exceeded(writ.limits[rest[0] - 1], *rest[1:])
         if status != b"done":
             raise _refusal(status, cluster, operation, rest)
-        _log(saved, operation, audit)
-        return saved
+        log_audit(writ.audit, operation, _about(saved))
+        # As the next reader sees it: a sentence that still knew its template would make two different cards of one record.
+        return codec.decode(stored.encode(), saved.id)
 
-    def by_name(self, region: str | None, name: str) -> tuple[Cluster, ...]:
-        """Raises like get: a name whose record cannot be read is not a name that is free."""
-        with door():
-            holders = cast("dict[bytes, bytes]", self._client.hgetall(_names(name)))
-        ids = [_text(holder) for place, holder in sorted(holders.items()) if region in (None, _text(place))]
-        found = [self.get(cluster_id) for cluster_id in ids]
-        return tuple(c for c in found if not isinstance(c, Absent) and self._is_live(c))
+    def by_name(self, region: str | None, name: str, *, past: bool = False) -> tuple[Cluster, ...]:
+        """Those that live first, by region; with `past` then the readable others, newest first.
 
-    def _raw(self, ids: list[str]) -> list[bytes | None]:
-        with door():
-            return cast("list[bytes | None]", self._client.hmget(RECORDS, ids))
+        Raises like get: a name whose record cannot be read is not a name that is free.
+        """
+        holders = [self.get(cluster_id) for cluster_id in self._index.holders(region, name)]
+        living = tuple(c for c in holders if not isinstance(c, Absent) and self._measures.is_live(c))
+        if not past:
+            return living
+        known = {c.id for c in living}
+        bore = [c for page in self._reader.pages(self._index.namesakes(name)) for c, _ in page]
+        return living + tuple(c for c in bore if c.id not in known and region in (None, c.spec.region))
 
-    def _live(self, cluster: Cluster) -> int:
-        return int(self._is_live(cluster))
+    def rebuild(self) -> Rebuilt:
+        """Makes every index anew from the records: after a restore, or when one of them is in doubt."""
+        return self._index.rebuild()
 
-    def _merged(self, cluster: Cluster, before: bytes) -> str:
-        try:
-            return codec.encode(cluster, codec.envelope(before))
-        except CorruptRecordError as error:
-            self._set_aside(cluster.id, before, error)
-            raise _unreadable(cluster.id) from error
-        except NewerSchemaError as error:
-            raise _newer(cluster.id) from error
+    def _counted(self, keys: list[str], arguments: list[Argument]) -> list[Any]:
+        """The reply of the save script, which judges no limit by sums that are not whole: those are counted first."""
+        reply = self._save(keys, arguments)
+        if reply[0] == b"uncounted":
+            self._index.rebuild()
+            reply = self._save(keys, arguments)
+        return reply
 
     def _repeated(self, holder: bytes, raw: bytes | None, operation: str, audit: AuditEntry | None) -> Cluster:
         """The answer to a call that was applied before: the record it was applied to, as it stands."""
         if raw is None:
-            raise Outdated("Gone", f"The record that {operation} changed is not there any more.")
-        cluster = self._read(_text(holder), raw)
+            raise Outdated(
+                "Gone", say("The record that {operation} changed is not there any more.", operation=operation)
+            )
+        cluster = self._reader.read(text(holder), raw)
         # The first call may have ended before its log line: better twice than never.
-        _log(cluster, operation, audit, repeated=True)
+        log_audit(audit, operation, _about(cluster), repeated=True)
         return cluster
 
-    def _read(self, cluster_id: str, raw: bytes) -> Cluster:
-        try:
-            return codec.decode(raw, cluster_id)
-        except CorruptRecordError as error:
-            self._set_aside(cluster_id, raw, error)
-            raise _unreadable(cluster_id) from error
-        except NewerSchemaError as error:
-            raise _newer(cluster_id) from error
 
-    def _readable(self, cluster_id: str, raw: bytes) -> Cluster | None:
-        try:
-            return self._read(cluster_id, raw)
-        except (Rejected, Outdated) as error:
-            log.error("record left out", cluster=cluster_id, reason=error.reason, message=error.message)
-            return None
-
-    def _set_aside(self, cluster_id: str, raw: bytes, cause: CorruptRecordError) -> None:
-        log.error("record cannot be read, moved to quarantine", cluster=cluster_id, cause=str(cause))
-        try:
-            self._quarantine([RECORDS, QUARANTINE], [cluster_id, raw])
-        except OutsideError as error:
-            # Where it stands is second to the others being read; the next read tries again.
-            log.warning("could not quarantine", cluster=cluster_id, reason=error.reason)
-
-
-def _names(name: str) -> str:
-    """The hash region -> id of those who hold that name."""
-    return f"{PREFIX}name:{name}"
-
-
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", errors="replace")
-
-
-def _audit_fields(cluster: Cluster, operation: str, audit: AuditEntry) -> list[Argument]:
-    fields = {"cluster": cluster.id, "version": cluster.version, "operation": operation, **asdict(audit)}
-    return [part for name, value in fields.items() for part in (name, str(value))]
-
-
-def _log(cluster: Cluster, operation: str, audit: AuditEntry | None, *, repeated: bool = False) -> None:
-    """The second sink of the audit: what Redis loses, the log still tells."""
-    if audit is not None:
-        told = asdict(audit) | {"cluster": cluster.id, "version": cluster.version, "operation": operation}
-        log.info("audit", **told, repeated=repeated)
+def _about(cluster: Cluster) -> dict[str, str | int]:
+    return {"cluster": cluster.id, "version": cluster.version}
 
 
 def _taken(cluster: Cluster, holder: bytes) -> Taken:
-    name, region = cluster.spec.name, cluster.spec.region
-    return Taken("NameTaken", f"The name {name} in {region} is held by cluster {_text(holder)}.")
-
-
-def _unreadable(cluster_id: str) -> Rejected:
-    return Rejected("RecordUnreadable", f"The record of {cluster_id} cannot be read; it is kept in quarantine.")
-
-
-def _newer(cluster_id: str) -> Outdated:
-    return Outdated("NewerSchema", f"A newer raygpu wrote the record of {cluster_id}; this one must not touch it.")
+    return Taken(
+        "NameTaken",
+        say(
+            "The name {name} in {region} is held by cluster {holder}.",
+            name=cluster.spec.name,
+            region=cluster.spec.region,
+            holder=text(holder),
+        ),
+    )
 
 
 def _refusal(status: bytes, cluster: Cluster, operation: str, rest: list[bytes]) -> RaygpuError:
@@ -199,13 +139,22 @@ def _refusal(status: bytes, cluster: Cluster, operation: str, rest: list[bytes])
     if status == b"taken":
         return _taken(cluster, *rest)
     if status == b"newer":
-        return _newer(cluster.id)
+        return newer(cluster.id)
     if status == b"unreadable":
-        return _unreadable(cluster.id)
+        return unreadable(cluster.id)
+    if status == b"uncounted":
+        return Unavailable("NotCounted", say("What the quotas hold is being counted anew; try again in a moment."))
+    about = {"id": cluster.id, "version": cluster.version, "operation": operation}
     reason, words = {
-        b"fenced": ("Fenced", "the lease on it has ended or passed to another worker"),
-        b"gone": ("Gone", "it is not there any more"),
-        b"moved": ("Moved", f"it is not at version {cluster.version} any more"),
-        b"reused": ("OperationReused", f"operation {operation} has already changed another version of it"),
+        b"fenced": (
+            "Fenced",
+            say("{id} was not saved: the lease on it has ended or passed to another worker.", **about),
+        ),
+        b"gone": ("Gone", say("{id} was not saved: its record is not there any more.", **about)),
+        b"moved": ("Moved", say("{id} was not saved: it is not at version {version} any more.", **about)),
+        b"reused": (
+            "OperationReused",
+            say("{id} was not saved: operation {operation} has already changed another version of it.", **about),
+        ),
     }[status]
-    return Outdated(reason, f"The record of {cluster.id} was not saved: {words}.")
+    return Outdated(reason, words)

@@ -12,8 +12,8 @@ from domain.cluster import Cluster
 
 SCHEMA = 1
 _CLUSTER = TypeAdapter(Cluster)
-# By these an item of a list is known again: conditions by type, groups and checks by name, scores by node, ...
-_IDENTITIES = ("id", "type", "name", "node", "label", "key")
+# By these an item of a list is known again: conditions by type, groups and checks by name, scores by node, votes by who, ...
+_IDENTITIES = ("id", "type", "name", "node", "label", "key", "day", "ts", "principal", "holder", "group", "by")
 
 
 class CorruptRecordError(ValueError):

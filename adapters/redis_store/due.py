@@ -8,7 +8,6 @@ for work here: a message brings an id, and a tick sends what a message missed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from uuid import uuid4
 
 from redis import Redis
 
@@ -21,7 +20,7 @@ from adapters.redis_store.scripts import (
     WAKES,
     Argument,
     Script,
-    operation_key,
+    call_key,
 )
 from services.ports import Lease
 
@@ -47,25 +46,25 @@ class RedisDueSet:
 
     def wake(self, cluster_id: str, delay_s: float = 0.0) -> None:
         """Due no later than that."""
-        self._wake([_call(), DUE, LEASES, WAKES], [CALL_TTL_MS, cluster_id, self._delay_ms(delay_s)])
+        self._wake([call_key(), DUE, LEASES, WAKES], [CALL_TTL_MS, cluster_id, self._delay_ms(delay_s)])
 
     def claim(self, cluster_id: str, owner: str) -> Lease | None:
         """The lease, None where the id is not due or somebody's lease on it runs."""
         won, *counts = self._claim(
-            [_call(), DUE, LEASES, WAKES, EPOCHS, ATTEMPTS], [CALL_TTL_MS, cluster_id, owner, self._lease_ms]
+            [call_key(), DUE, LEASES, WAKES, EPOCHS, ATTEMPTS], [CALL_TTL_MS, cluster_id, owner, self._lease_ms]
         )
         return Lease(cluster_id, owner, *map(int, counts)) if won else None
 
     def beat(self, lease: Lease) -> bool:
         """Renews to a full lease from now."""
-        (held,) = self._beat([_call(), DUE, LEASES], [CALL_TTL_MS, lease.id, token(lease), self._lease_ms])
+        (held,) = self._beat([call_key(), DUE, LEASES], [CALL_TTL_MS, lease.id, token(lease), self._lease_ms])
         return bool(held)
 
     def done(self, lease: Lease, again_s: float | None, succeeded: bool) -> bool:
         """Ends the lease; due at the earlier of `again_s` and what was woken meanwhile."""
         again = -1 if again_s is None else self._delay_ms(again_s)
         arguments: list[Argument] = [CALL_TTL_MS, lease.id, token(lease), again, int(succeeded)]
-        (held,) = self._done([_call(), DUE, LEASES, WAKES, ATTEMPTS], arguments)
+        (held,) = self._done([call_key(), DUE, LEASES, WAKES, ATTEMPTS], arguments)
         return bool(held)
 
     def overdue(self, limit: int) -> tuple[str, ...]:
@@ -86,8 +85,3 @@ def token(lease: Lease) -> str:
 
 def _ms(seconds: float) -> int:
     return round(seconds * 1000)
-
-
-def _call() -> str:
-    """A key for the reply to this one call: redis-py sends the same arguments again when a reply is lost."""
-    return operation_key("call", uuid4().hex)
