@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from domain.cluster import Cluster
 from domain.errors import OutsideError
-from domain.lifecycle import PROVEN
+from domain.lifecycle import NODES, PROVEN, SIZES
 from domain.naming import is_ours
 from domain.observation import (
     NOT_LOOKED,
@@ -77,7 +77,7 @@ class Observer:
         return Observed(
             control_plane=plane,
             groups=groups,
-            launch_failures=self._launch_failures(region, groups),
+            launch_failures=self._launch_failures(cluster, groups),
             addons=read(lambda: eyes.addons.list(region, name)),
             own_principal=read(eyes.access.own_principal),
             principals=read(lambda: eyes.access.principals(region, name)),
@@ -85,7 +85,7 @@ class Observer:
             nodes=_behind(api, lambda: eyes.api.nodes(plane)),
             plugins=_behind(api, lambda: eyes.plugins.read(plane)),
             smoke_pods=_behind(api, lambda: eyes.smoke.list(plane)) if cluster.spec.smoke else NOT_LOOKED,
-            insights=read(lambda: eyes.planes.insights(region, name)) if _is_proven(cluster) else NOT_LOOKED,
+            insights=read(lambda: eyes.planes.insights(region, name)) if _holds(cluster, PROVEN) else NOT_LOOKED,
         )
 
     def deletion(self, cluster: Cluster) -> Observed:
@@ -105,14 +105,20 @@ class Observer:
             leftovers=leftovers,
         )
 
-    def _launch_failures(self, region: str, groups: Mapping[str, NodeGroup] | Unreadable) -> tuple[LaunchFailure, ...]:
-        """Auto Scaling is asked only for groups on their way: an ACTIVE one has what it wants."""
+    def _launch_failures(
+        self, cluster: Cluster, groups: Mapping[str, NodeGroup] | Unreadable
+    ) -> tuple[LaunchFailure, ...]:
+        """Auto Scaling is asked for groups on their way, and for ACTIVE ones while nodes are lacking: a group that
+        grows is ACTIVE again half a minute later, and DEGRADED for want of capacity a quarter of an hour later."""
         if isinstance(groups, Unreadable):
             return ()
+        lacking = not (_holds(cluster, NODES) and _holds(cluster, SIZES))
+        asked = ("CREATING", "UPDATING", "DEGRADED", *(("ACTIVE",) if lacking else ()))
         found: list[LaunchFailure] = []
         for group in groups.values():
-            if group.asg_name and group.status in ("CREATING", "UPDATING", "DEGRADED"):
-                seen = read(partial(self._eyes.groups.launch_failures, region, group.name, group.asg_name))
+            if group.asg_name and group.status in asked and group.desired > 0:
+                read_one = partial(self._eyes.groups.launch_failures, cluster.spec.region, group.name, group.asg_name)
+                seen = read(read_one)
                 found.extend(() if isinstance(seen, Unreadable) else seen)
         return tuple(found)
 
@@ -122,6 +128,6 @@ def _behind(api: str | Unreadable | NotLooked, call: Callable[[], T]) -> T | Unr
     return read(call) if isinstance(api, str) else api
 
 
-def _is_proven(cluster: Cluster) -> bool:
-    condition = cluster.condition(PROVEN)
+def _holds(cluster: Cluster, kind: str) -> bool:
+    condition = cluster.condition(kind)
     return condition is not None and condition.is_true

@@ -12,8 +12,9 @@ from domain.errors import Missing, Rejected
 from domain.naming import TAG_DELETE, deletion_tag, plane_token, tags, token
 from domain.observation import ControlPlane, Observed
 from domain.preflight import subnets_for
+from domain.words import say
 from services.observer import Eyes
-from services.ports import Capacity, ControlPlaneOrder, NodeGroupOrder
+from services.ports import Capacity, ControlPlaneOrder, NodeGroupOrder, Sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Scene:
         """The control plane to speak to; raises Missing when it was not seen."""
         plane = self.observed.control_plane
         if not isinstance(plane, ControlPlane):
-            raise Missing("NoControlPlane", "the control plane is not there")
+            raise Missing("NoControlPlane", say("the control plane is not there"))
         return plane
 
 
@@ -41,16 +42,37 @@ class Performer:
 
     def perform(self, action: act.Action, scene: Scene) -> None:
         """Raises an OutsideError when it did not go through."""
+        if isinstance(action, act.OfEks):
+            self._change_eks(action, scene)
+        elif isinstance(action, act.OfKubernetes):
+            self._change_kubernetes(action, scene)
+        else:
+            self._take_away(action, scene)
+
+    def _change_eks(self, action: act.OfEks, scene: Scene) -> None:
         hands, region, name = self._hands, scene.cluster.spec.region, scene.cluster.eks_name
         match action:
             case act.CreateControlPlane(version):
                 hands.planes.create(self._plane_order(scene.cluster, version))
+            case act.TagControlPlane(stale):
+                hands.planes.tag(region, scene.plane.arn, dict(stale))
             case act.GrantAccess(principal, policy):
                 hands.access.grant(region, name, principal, policy)
+            case act.RevokeAccess(principal):
+                hands.access.revoke(region, name, principal)
             case act.CreateAddon(addon):
                 hands.addons.create(region, name, addon, token(scene.cluster.id, "add-on", addon))
             case act.CreateNodeGroup():
                 hands.groups.create(self._group_order(scene.cluster, action))
+            case act.ScaleNodeGroup(group):
+                sizes = Sizes(action.min_size, action.desired, action.max_size)
+                hands.groups.scale(region, name, group, sizes, _scale_token(scene.cluster, action))
+            case _:
+                assert_never(action)
+
+    def _change_kubernetes(self, action: act.OfKubernetes, scene: Scene) -> None:
+        hands = self._hands
+        match action:
             case act.ApplyDevicePlugin(spec):
                 hands.plugins.apply(scene.plane, spec)
             case act.RemoveDevicePlugin():
@@ -62,7 +84,7 @@ class Performer:
             case act.RemoveSmokePod(node):
                 hands.smoke.remove(scene.plane, node)
             case _:
-                self._take_away(action, scene)
+                assert_never(action)
 
     def _take_away(self, action: act.Removal, scene: Scene) -> None:
         hands, region, name = self._hands, scene.cluster.spec.region, scene.cluster.eks_name
@@ -87,7 +109,7 @@ class Performer:
     def _foundation(self, region: str) -> Foundation:
         found = self._capacity.foundation(region)
         if not isinstance(found, Foundation):
-            raise Rejected("NoFoundation", "this region has no foundation; run `raygpu setup` there")
+            raise Rejected("NoFoundation", say("this region has no foundation; run `raygpu setup` there"))
         return found
 
     def _plane_order(self, cluster: Cluster, version: str) -> ControlPlaneOrder:
@@ -105,7 +127,8 @@ class Performer:
         offering = self._capacity.zones_offering(cluster.spec.region, group.instance_types)
         subnets = subnets_for(foundation, offering, group)
         if not subnets:
-            raise Rejected("NotOffered", f"no zone of the foundation offers {', '.join(group.instance_types)}")
+            kinds = ", ".join(group.instance_types)
+            raise Rejected("NotOffered", say("no zone of the foundation offers {kinds}", kinds=kinds))
         return NodeGroupOrder(
             cluster=cluster.eks_name,
             group=group,
@@ -114,3 +137,7 @@ class Performer:
             token=token(cluster.id, "node-group", group.name, str(action.generation)),
             tags=tags(cluster),
         )
+
+
+def _scale_token(cluster: Cluster, action: act.ScaleNodeGroup) -> str:
+    return token(cluster.id, "scale", action.name, str(action.generation), str(action.again))

@@ -10,25 +10,32 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
-from domain import deletion, preflight, provisioning, scorecard
+from domain import deletion, provisioning, quotas, scorecard, spending
 from domain.actions import Decision, after_failure
 from domain.backoff import backoff
 from domain.cluster import REQUEST_TTL_S, Cluster, Phase, Receipt
-from domain.conditions import Condition, broken, merge
-from domain.errors import Outdated, OutsideError
-from domain.lifecycle import REQUEST_OPEN, all_proven, phase
+from domain.conditions import Condition, broken, held, merge
+from domain.errors import Exceeded, Outdated, OutsideError
+from domain.lifecycle import REQUEST_OPEN, STANDING_PHASES, all_proven, is_live, phase
 from domain.money import PriceList, quote
+from domain.notices import FROZEN
 from domain.observation import Absent
+from domain.policy import Act
+from domain.rules import RAYGPU, Freeze, Rules
 from domain.stages import View
+from domain.words import say
+from services.authority import Authority
+from services.herald import Herald
+from services.intake import Intake
 from services.observer import Observer
 from services.performer import Performer, Scene
-from services.ports import AuditEntry, Clock, Clusters, DueSet, Lease, Prices
-from services.surveyor import Surveyor
+from services.ports import AuditEntry, Clock, Clusters, DueSet, Lease, Prices, Writ
 from services.teller import Teller
 
 log = logging.getLogger(__name__)
 
 RECHECK_S = 15.0
+FROZEN_S = 60.0  # so often it is seen whether the emergency brake is still pulled
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +53,32 @@ class Crew:
 
     observer: Observer
     performer: Performer
-    surveyor: Surveyor
+    intake: Intake
     teller: Teller
+    herald: Herald
     prices: Prices
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """One pass: under which lease and which rules, when."""
+
+    lease: Lease
+    rules: Rules
+    now: float
 
 
 class Reconciler:
     """Visits clusters by id; any number of them may run, in any number of processes."""
 
-    def __init__(self, *, crew: Crew, clusters: Clusters, due: DueSet, clock: Clock, owner: str) -> None:
+    def __init__(
+        self, *, crew: Crew, clusters: Clusters, due: DueSet, clock: Clock, authority: Authority, owner: str
+    ) -> None:
         self._crew = crew
         self._clusters = clusters
         self._due = due
         self._clock = clock
+        self._authority = authority
         self._owner = owner
 
     def visit(self, cluster_id: str) -> None:
@@ -85,79 +105,76 @@ class Reconciler:
             self._due.done(lease, again, succeeded)
 
     def _pass(self, cluster: Cluster, lease: Lease) -> tuple[float | None, bool]:
-        now = self._clock.now()
-        state = phase(cluster)
-        if state in (Phase.CHECKING, Phase.AWAITING_APPROVAL):
-            outcome = self._request(cluster, now)
-        elif state is Phase.DELETING:
-            outcome = self._deletion(cluster, lease, now)
-        elif state in (Phase.PROVISIONING, Phase.TROUBLE, Phase.READY):
-            outcome = self._creation(cluster, lease, now)
-        else:
-            outcome = Outcome(cluster, None)  # over: all that is left to do is to tell
-        saved = outcome.cluster
-        if saved != cluster:
-            saved = self._clusters.save(
-                saved, f"visit/{lease.id}/{lease.epoch}", lease, self._audit(cluster, saved, now)
-            )
-        again = outcome.again_s
+        going = _Pass(lease, self._authority.rules(), self._clock.now())
+        outcome = self._judged(cluster, going)
+        braked = _with_brake(outcome.cluster, going.rules.freeze, going.now)
+        saved = cluster if braked == cluster else self._save(cluster, braked, going)
+        again = outcome.again_s if is_live(saved) else None  # it may have been refused where it was saved
         if not outcome.succeeded:
             again = max(again or 0.0, backoff(lease.attempts))
+        if going.rules.freeze is not None and again is not None:
+            again = min(again, FROZEN_S)
         card = self._crew.teller.tell(saved)
-        due = [wait for wait in (again, card) if wait is not None]
+        told = self._crew.herald.announce(saved, going.rules, lambda: self._due.beat(lease))
+        due = [wait for wait in (again, card, told.again_s) if wait is not None]
         return (min(due) if due else None), outcome.succeeded
 
-    def _request(self, cluster: Cluster, now: float) -> Outcome:
+    def _judged(self, cluster: Cluster, going: _Pass) -> Outcome:
+        state = phase(cluster)
+        if state in (Phase.CHECKING, Phase.AWAITING_APPROVAL):
+            return self._request(cluster, going)
+        if state is Phase.DELETING:
+            return self._deletion(cluster, going)
+        if state in STANDING_PHASES:
+            return self._creation(cluster, going)
+        return Outcome(cluster, None)  # over: all that is left to do is to tell
+
+    def _request(self, cluster: Cluster, going: _Pass) -> Outcome:
+        now = going.now
         left = cluster.created_at + REQUEST_TTL_S - now
         if left <= 0:
-            lapsed = broken(REQUEST_OPEN, "Lapsed", "Nobody decided within 24 hours.")
+            lapsed = broken(REQUEST_OPEN, "Lapsed", say("Nobody decided within 24 hours."))
             return Outcome(replace(cluster, conditions=merge(cluster.conditions, (lapsed,), now)), None)
         if phase(cluster) is Phase.AWAITING_APPROVAL:
             return Outcome(cluster, left)
-        facts = self._crew.surveyor.survey(cluster.spec, cluster.eks_name)
-        checks = preflight.judge(cluster.spec, facts)
-        versions = facts.versions
-        checked = replace(
-            cluster,
-            checks=checks,
-            quote=quote(cluster.spec, facts.prices),
-            kubernetes_version=preflight.choose_version(versions) if isinstance(versions, tuple) else "",
-            conditions=merge(cluster.conditions, (preflight.condition_of(checks),), now),
-        )
-        again = {Phase.CHECKING: RECHECK_S, Phase.AWAITING_APPROVAL: left}.get(phase(checked))
-        return Outcome(checked, again)
+        checked = self._crew.intake.look(cluster, going.rules, now)
+        waits = {Phase.CHECKING: RECHECK_S, Phase.AWAITING_APPROVAL: left, Phase.PROVISIONING: 0.0}
+        return Outcome(checked, waits.get(phase(checked)))
 
-    def _creation(self, cluster: Cluster, lease: Lease, now: float) -> Outcome:
+    def _creation(self, cluster: Cluster, going: _Pass) -> Outcome:
         observed = self._crew.observer.creation(cluster)
-        view = View(cluster, observed, now)
+        view = View(cluster, observed, going.now)
         decision = provisioning.decide(view)
-        conditions, succeeded = self._act(view, decision, lease)
-        seen = self._metered(view, conditions)
+        conditions, succeeded = self._act(view, decision, going)
+        seen = self._seen(view, provisioning.changes_seen(view), conditions)
         ready = cluster.ready_at
         # Ready again after a Retry is ready anew: that Retry is spent, and a later loss waits for the next one.
         if all_proven(conditions) and (ready is None or ready < cluster.retry_from):
-            ready = now
+            ready = going.now
         return Outcome(replace(seen, ready_at=ready), decision.due_in, succeeded)
 
-    def _deletion(self, cluster: Cluster, lease: Lease, now: float) -> Outcome:
+    def _deletion(self, cluster: Cluster, going: _Pass) -> Outcome:
         observed = self._crew.observer.deletion(cluster)
-        view = View(cluster, observed, now)
+        view = View(cluster, observed, going.now)
         decision = deletion.decide(view)
-        conditions, succeeded = self._act(view, decision, lease)
-        seen = self._metered(view, conditions)
+        conditions, succeeded = self._act(view, decision, going)
+        seen = self._seen(view, cluster, conditions)
         if decision.due_in is None and cluster.deletion is not None:
             began = cluster.approval.at if cluster.approval is not None else cluster.created_at
-            receipt = Receipt(began, now, deletion.summary(cluster), (), seen.spent_usd)
+            receipt = Receipt(began, going.now, deletion.summary(cluster), (), seen.spent_usd)
             return Outcome(replace(seen, receipt=receipt), None, succeeded)
         return Outcome(seen, decision.due_in, succeeded)
 
-    def _act(self, view: View, decision: Decision, lease: Lease) -> tuple[tuple[Condition, ...], bool]:
-        """Every action of the decision; a failed one speaks through the condition it serves, and stops no other."""
+    def _act(self, view: View, decision: Decision, going: _Pass) -> tuple[tuple[Condition, ...], bool]:
+        """Every action of the decision; a failed one speaks through the condition it serves, and stops no other.
+
+        With the emergency brake pulled none of them: what was seen is kept, and nothing is done.
+        """
         fresh = {c.type: c for c in decision.conditions}
         succeeded = True
         scene = Scene(view.cluster, view.observed)
-        for action in decision.actions:
-            if not self._due.beat(lease):
+        for action in decision.actions if going.rules.freeze is None else ():
+            if not self._due.beat(going.lease):
                 raise Outdated("Fenced", "the lease has passed to another worker")
             try:
                 self._crew.performer.perform(action, scene)
@@ -170,17 +187,16 @@ class Reconciler:
                 log.info("%s: %s", view.cluster.id, action.describe())
         return merge(view.cluster.conditions, fresh.values(), view.now), succeeded
 
-    def _metered(self, view: View, conditions: tuple[Condition, ...]) -> Cluster:
+    def _seen(self, view: View, cluster: Cluster, conditions: tuple[Condition, ...]) -> Cluster:
         """The record with what this pass saw, and the money spent since the last one."""
-        cluster, prices = view.cluster, self._prices(view.cluster)
+        prices = self._prices(cluster)
         rows = scorecard.group_rows(view, prices)
         return replace(
-            cluster,
+            spending.metered(cluster, view.now),
+            quote=cluster.quote or quote(cluster.spec, prices),  # an adopted cluster comes without one
             conditions=conditions,
             group_rows=rows,
             scores=scorecard.scores(view),
-            spent_usd=scorecard.metered(cluster, view.now),
-            metered_at=view.now,
             usd_per_hour_now=scorecard.rate_now(view, rows, prices),
         )
 
@@ -188,8 +204,37 @@ class Reconciler:
         kinds = tuple(dict.fromkeys(kind for group in cluster.spec.groups for kind in group.instance_types))
         return self._crew.prices.look_up(cluster.spec.region, kinds, cluster.kubernetes_version or None)
 
-    def _audit(self, before: Cluster, after: Cluster, now: float) -> AuditEntry | None:
-        old, new = phase(before), phase(after)
-        if old is new:
-            return None
-        return AuditEntry("raygpu", "phase", after.id, "reconcile", now, f"{old} -> {new}")
+    def _save(self, before: Cluster, after: Cluster, going: _Pass) -> Cluster:
+        """Where raygpu itself has approved, with the limits; without room in them the request is refused instead."""
+        lease = going.lease
+        operation = f"visit/{lease.id}/{lease.epoch}"
+        starts = quotas.holding(before) is None and quotas.holding(after) is not None
+        limits = quotas.limits(after, going.rules) if starts else ()
+        try:
+            return self._clusters.save(after, operation, lease, Writ(_audit(before, after, going.now), limits))
+        except Exceeded as exceeded:
+            refused = self._crew.intake.over_quota(after, exceeded, going.now)
+            writ = Writ(_audit(before, refused, going.now))
+            return self._clusters.save(refused, f"{operation}/refused", lease, writ)
+
+
+def _audit(before: Cluster, after: Cluster, now: float) -> AuditEntry | None:
+    """What the timer did that people may ask about: another phase, or an approval of its own."""
+    old, new = phase(before), phase(after)
+    approval = after.approval
+    if before.approval is None and approval is not None and approval.by == RAYGPU.id:
+        return AuditEntry(RAYGPU.id, Act.APPROVE, after.id, "timer", now, approval.digest, before=old, after=new)
+    if old is new:
+        return None
+    return AuditEntry(RAYGPU.id, "phase", after.id, "timer", now, before=old, after=new)
+
+
+def _with_brake(cluster: Cluster, freeze: Freeze | None, now: float) -> Cluster:
+    """The record with a condition that says so while the emergency brake is pulled, and without it otherwise."""
+    free = tuple(c for c in cluster.conditions if c.type != FROZEN)
+    if freeze is None or not is_live(cluster):
+        return cluster if len(free) == len(cluster.conditions) else replace(cluster, conditions=free)
+    text = say(
+        "Frozen by <@{by}>: raygpu looks, and builds and deletes nothing. {reason}", by=freeze.by, reason=freeze.reason
+    )
+    return replace(cluster, conditions=merge(cluster.conditions, (held(FROZEN, "Frozen", text),), now))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from domain.lifecycle import is_live
 from services.ports import Clusters, DueSet, Once, Queue
 
 BATCH = 500
@@ -29,7 +28,7 @@ class Ticker:
 
     def wake_all(self) -> int:
         """Every live cluster is due now: after the clock was stepped, and as the slow resync that heals a lost wake-up."""
-        live = [cluster.id for cluster in self._clusters.all() if is_live(cluster)]
+        live = [cluster.id for cluster in self._clusters.live()]
         for cluster_id in live:
             self._due.wake(cluster_id)
         return len(live)
