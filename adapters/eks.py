@@ -4,11 +4,11 @@ it sees is decided elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
 from adapters.aws_session import AwsSession, Client, pages
+from adapters.eks_shapes import EKS_EFFECT, control_plane, failures, health, insight, node_group
 from adapters.faults import NOTHING_TO_CHANGE, WRONG_STATE, aws_call
 from domain.errors import Missing, Rejected, Taken, Unavailable
 from domain.observation import (
@@ -16,17 +16,13 @@ from domain.observation import (
     Absent,
     Addon,
     ControlPlane,
-    HealthIssue,
     Insight,
     LaunchFailure,
     NodeGroup,
 )
-from domain.spec import Taint
-from services.ports import ControlPlaneOrder, NodeGroupOrder
+from domain.words import say
+from services.ports import ControlPlaneOrder, NodeGroupOrder, Sizes
 
-# EKS API reference, Taint: EKS writes the effects in capitals, Kubernetes in camel case.
-EKS_EFFECT = {"NoSchedule": "NO_SCHEDULE", "NoExecute": "NO_EXECUTE", "PreferNoSchedule": "PREFER_NO_SCHEDULE"}
-KUBERNETES_EFFECT = {eks: kubernetes for kubernetes, eks in EKS_EFFECT.items()}
 ID_TAG = "raygpu:id"
 DELETE_TAG = "raygpu:delete"
 
@@ -41,7 +37,7 @@ class EksControlPlanes:
         """The cluster, or ABSENT when EKS itself says that there is none of that name."""
         try:
             with aws_call("eks:DescribeCluster"):
-                return _control_plane(self._eks(region).describe_cluster(name=name)["cluster"], region)
+                return control_plane(self._eks(region).describe_cluster(name=name)["cluster"], region)
         except Missing:
             return ABSENT
 
@@ -54,10 +50,14 @@ class EksControlPlanes:
         except Taken:
             standing = self.describe(region, order.name)
             if isinstance(standing, Absent):
-                words = f"EKS says that the name {order.name} is in use, but does not show the cluster yet."
+                words = say(
+                    "EKS says that the name {name} is in use, but does not show the cluster yet.", name=order.name
+                )
                 raise Unavailable("NotVisibleYet", words) from None
             if standing.client_request_token != order.token:
-                words = f"{order.name} in {region} is a cluster that this request did not create."
+                words = say(
+                    "{name} in {region} is a cluster that this request did not create.", name=order.name, region=region
+                )
                 raise Taken("NameTaken", words) from None
 
     def tag(self, region: str, arn: str, tags: Mapping[str, str]) -> None:
@@ -92,7 +92,7 @@ class EksControlPlanes:
             with aws_call("eks:ListInsights"):
                 wanted = {"categories": ["MISCONFIGURATION"]}
                 found = pages(self._eks(region), "list_insights", clusterName=name, filter=wanted)
-                return tuple(_insight(raw) for page in found for raw in page["insights"])
+                return tuple(insight(raw) for page in found for raw in page["insights"])
         except Missing:
             return ()
 
@@ -116,7 +116,7 @@ class EksNodeGroups:
             return {}
         described = [self._describe(region, cluster, name) for name in names]
         with aws_call("eks:DescribeNodegroup"):
-            groups = [_node_group(raw) for raw in described if raw is not None]
+            groups = [node_group(raw) for raw in described if raw is not None]
         return {group.name: group for group in groups}
 
     def create(self, order: NodeGroupOrder) -> None:
@@ -129,14 +129,28 @@ class EksNodeGroups:
             # DescribeNodegroup shows no clientRequestToken: the id tag, which only we write, tells whose it is.
             raw = self._describe(region, order.cluster, name)
             if raw is None:
-                words = f"EKS says that the node group {name} exists, but does not show it yet."
+                words = say("EKS says that the node group {name} exists, but does not show it yet.", name=name)
                 raise Unavailable("NotVisibleYet", words) from None
             if raw.get("status") == "DELETING":
-                words = f"The node group {name} of {order.cluster} is still being deleted."
+                words = say(
+                    "The node group {name} of {cluster} is still being deleted.", name=name, cluster=order.cluster
+                )
                 raise Taken("StillDeleting", words) from None
             if raw.get("tags", {}).get(ID_TAG) != order.tags.get(ID_TAG):
-                words = f"{order.cluster} has a node group {name} that this request did not create."
+                words = say(
+                    "{cluster} has a node group {name} that this request did not create.",
+                    cluster=order.cluster,
+                    name=name,
+                )
                 raise Taken("NameTaken", words) from None
+
+    def scale(self, region: str, cluster: str, name: str, sizes: Sizes, token: str) -> None:
+        """UpdateNodegroupConfig of the sizes. Raises Taken while another update of the group runs, Missing without it."""
+        wanted = {"minSize": sizes.min_size, "maxSize": sizes.max_size, "desiredSize": sizes.desired}
+        with aws_call("eks:UpdateNodegroupConfig"):
+            self._eks(region).update_nodegroup_config(
+                clusterName=cluster, nodegroupName=name, scalingConfig=wanted, clientRequestToken=token
+            )
 
     def delete(self, region: str, cluster: str, name: str) -> None:
         """DeleteNodegroup; success when it is gone or on its way.
@@ -165,7 +179,7 @@ class EksNodeGroups:
             with aws_call("autoscaling:DescribeScalingActivities"):
                 client = self._session.client("autoscaling", region)
                 found = pages(client, "describe_scaling_activities", AutoScalingGroupName=asg_name)
-                return tuple(_failures(group, (raw for page in found for raw in page["Activities"])))
+                return tuple(failures(group, (raw for page in found for raw in page["Activities"])))
         except Missing:
             return ()
 
@@ -234,7 +248,7 @@ class EksAddons:
         try:
             with aws_call("eks:DescribeAddon"):
                 raw = eks.describe_addon(clusterName=cluster, addonName=name)["addon"]
-                return Addon(raw["addonName"], raw["status"], _health(raw))
+                return Addon(raw["addonName"], raw["status"], health(raw))
         except Missing:
             return None
 
@@ -281,69 +295,3 @@ def _group_request(order: NodeGroupOrder) -> dict[str, object]:
         "tags": dict(order.tags),
         **({"taints": taints} if taints else {}),
     }
-
-
-def _control_plane(raw: Mapping[str, Any], region: str) -> ControlPlane:
-    return ControlPlane(
-        name=raw["name"],
-        region=region,
-        status=raw["status"],
-        version=raw.get("version", ""),
-        arn=raw["arn"],
-        endpoint=raw.get("endpoint", ""),
-        ca_data=raw.get("certificateAuthority", {}).get("data", ""),
-        client_request_token=raw.get("clientRequestToken", ""),
-        tags=dict(raw.get("tags", {})),
-        created_at=_epoch(raw.get("createdAt")),
-        deletion_protection=bool(raw.get("deletionProtection", False)),
-        health=_health(raw),
-    )
-
-
-def _node_group(raw: Mapping[str, Any]) -> NodeGroup:
-    scaling = raw.get("scalingConfig", {})
-    scaling_groups = raw.get("resources", {}).get("autoScalingGroups", [])
-    return NodeGroup(
-        name=raw["nodegroupName"],
-        status=raw["status"],
-        ami_type=raw.get("amiType", ""),
-        instance_types=tuple(raw.get("instanceTypes") or ()),
-        min_size=scaling.get("minSize", 0),
-        desired=scaling.get("desiredSize", 0),
-        max_size=scaling.get("maxSize", 0),
-        disk_gb=raw.get("diskSize"),
-        capacity_type=raw.get("capacityType", "ON_DEMAND"),
-        taints=tuple(_taint(taint) for taint in raw.get("taints") or ()),
-        asg_name=scaling_groups[0]["name"] if scaling_groups else "",
-        created_at=_epoch(raw.get("createdAt")),
-        health=_health(raw),
-    )
-
-
-def _taint(raw: Mapping[str, str]) -> Taint:
-    return Taint(raw["key"], raw.get("value", ""), KUBERNETES_EFFECT.get(raw["effect"], raw["effect"]))
-
-
-def _health(raw: Mapping[str, Any]) -> tuple[HealthIssue, ...]:
-    issues = raw.get("health", {}).get("issues") or ()
-    return tuple(
-        HealthIssue(issue.get("code", ""), issue.get("message", ""), tuple(issue.get("resourceIds") or ()))
-        for issue in issues
-    )
-
-
-def _insight(raw: Mapping[str, Any]) -> Insight:
-    status = raw.get("insightStatus", {})
-    return Insight(raw["name"], status.get("status", "UNKNOWN"), status.get("reason") or raw.get("description", ""))
-
-
-def _failures(group: str, activities: Iterable[Mapping[str, Any]]) -> Iterator[LaunchFailure]:
-    for activity in activities:
-        if activity["StatusCode"] == "Successful":
-            return
-        if activity["StatusCode"] == "Failed":
-            yield LaunchFailure(group, _epoch(activity["StartTime"]), activity.get("StatusMessage", ""))
-
-
-def _epoch(at: datetime | None) -> float:
-    return at.timestamp() if at is not None else 0.0
