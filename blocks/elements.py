@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from blocks.text import clean, cut
+from blocks.tongue import t
 
 Block = dict[str, Any]
 
@@ -87,7 +88,7 @@ def button(text: str, action_id: str, value: str, *, style: str = "", confirm: C
             "title": plain_text(confirm.title, 100),
             "text": plain_text(confirm.text, CONFIRM_TEXT),
             "confirm": plain_text(confirm.yes, 30),
-            "deny": plain_text("Cancel", 30),
+            "deny": plain_text(t("Cancel"), 30),
         }
         if style:
             made["confirm"]["style"] = style

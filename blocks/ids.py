@@ -7,13 +7,23 @@ from dataclasses import dataclass
 
 APPROVE = "approve"
 DENY = "deny"
+CHANGE = "change"
 RETRY = "retry"
+VERIFY = "verify"
+EXTEND = "extend"
+PARK = "park"
+RESUME = "resume"
 DELETE = "delete"
 DELETE_ASKED = "delete_asked"
 DELETE_KEPT = "delete_kept"
 OPEN_CREATE = "open_create"
 
+# Fields of the create form whose change is sent at once, for the price; their action ids are names of create options.
+GPU = "gpu"
+PRICED_FIELDS = (GPU, "gpus", "max", "ttl", "region", "team", "spot", "channel")
+
 CREATE_VIEW = "create_cluster"
+CHANGE_VIEW = "change_request"
 NOTICE_VIEW = "notice"
 
 VALUE_CHARACTERS = 2000

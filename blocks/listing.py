@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from blocks import prices, steps
 from blocks.elements import Block, Part, fitted, sections
-from blocks.text import brief, count, moment, person, usd
+from blocks.text import brief, count, moment, person, rate, usd
+from blocks.tongue import in_tongue, t
+from domain import quotas
 from domain.cluster import Cluster
 from domain.lifecycle import phase
 
 MOST = 40
-WHOSE = {"mine": "You have", "team": "You and your team have", "all": "There are"}
 
 
 def cluster_list(clusters: tuple[Cluster, ...], scope: str) -> tuple[str, list[Block]]:
     """Fallback text and blocks."""
     if not clusters:
-        text = f"{WHOSE[scope]} no clusters. `/raygpu create` asks for one."
+        text = _none(scope)
         return text, sections([text])
-    whose = "There is" if scope == "all" and len(clusters) == 1 else WHOSE[scope]
-    text = f"{whose} {count(len(clusters), 'cluster')}: {_sum(clusters)}."
+    text = _summary(clusters, scope)
     lines = [line(cluster) for cluster in clusters[:MOST]]
     if len(clusters) > MOST:
-        lines.append(f"and {len(clusters) - MOST} more")
+        lines.append(t("and {number} more", number=len(clusters) - MOST))
     parts = [Part(0, tuple(sections([f"*{text}*"])))]
     parts += [Part(number, (piece,)) for number, piece in enumerate(sections(lines), 1)]
     return text, fitted(
-        parts, "Left out for Slack's limit: the end of the list. `/raygpu status NAME` shows any of them."
+        parts, t("Left out for Slack's limit: the end of the list. `/raygpu status NAME` shows any of them.")
     )
 
 
@@ -33,16 +33,47 @@ def line(cluster: Cluster) -> str:
     """One cluster in one line."""
     spec, state = cluster.spec, phase(cluster)
     kinds = " + ".join(f"{g.desired} × {'/'.join(g.instance_types)}" for g in spec.gpu_groups)
-    until = f" · until {moment(cluster.expires_at)}" if cluster.expires_at is not None else ""
-    return (
-        f"{steps.SHORT[state]} *{brief(spec.name, 40)}* · {state} · {brief(kinds, 120)} · {brief(spec.region, 20)} · "
-        f"{prices.hourly(cluster.quote)} · {person(spec.owner)}{until}"
-    )
+    facts = [
+        f"{steps.SHORT[state]} *{brief(spec.name, 40)}*",
+        in_tongue(str(state)),
+        brief(kinds, 120),
+        brief(spec.region, 20),
+        _price(cluster),
+        person(spec.owner),
+    ]
+    if cluster.expires_at is not None:
+        facts.append(t("until {when}", when=moment(cluster.expires_at)))
+    return " · ".join(facts)
+
+
+def _none(scope: str) -> str:
+    if scope == "mine":
+        return t("You have no clusters. `/raygpu create` asks for one.")
+    if scope == "team":
+        return t("You and your team have no clusters. `/raygpu create` asks for one.")
+    return t("There are no clusters. `/raygpu create` asks for one.")
+
+
+def _summary(clusters: tuple[Cluster, ...], scope: str) -> str:
+    number, price = count(len(clusters), "cluster"), _sum(clusters)
+    if scope == "mine":
+        return t("You have {clusters}: {price}.", clusters=number, price=price)
+    if scope == "team":
+        return t("You and your team have {clusters}: {price}.", clusters=number, price=price)
+    if len(clusters) == 1:
+        return t("There is {clusters}: {price}.", clusters=number, price=price)
+    return t("There are {clusters}: {price}.", clusters=number, price=price)
+
+
+def _price(cluster: Cluster) -> str:
+    """By the hour at the sizes that are wanted now: a parked cluster shows what parking leaves."""
+    now = quotas.rate(cluster)
+    return rate(now) if now is not None else prices.hourly(cluster.quote)
 
 
 def _sum(clusters: tuple[Cluster, ...]) -> str:
-    rates = [c.quote.usd_per_hour if c.quote else None for c in clusters]
-    known = sum(r for r in rates if r is not None)
+    rates = [quotas.rate(cluster) for cluster in clusters]
+    known = usd(sum(one for one in rates if one is not None))
     if None in rates:
-        return f"at least {usd(known)}/h, the price of some is unknown"
-    return f"{usd(known)}/h when all of them run"
+        return t("at least {usd}/h, the price of some is unknown", usd=known)
+    return t("{usd}/h when all of them run", usd=known)

@@ -1,22 +1,42 @@
-"""The modal that asks for a cluster, price first, and the small one that says a sentence where no message can."""
+"""The modal that asks for a cluster, with its price as it is filled in; and the small one that says a sentence where no
+message can."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from blocks import ids
-from blocks.elements import Block, context, plain_text, section
-from blocks.text import brief, count, cut, rate
+from blocks import fields, ids, phrases, prices
+from blocks.elements import Block, context, plain_text, section, sections
+from blocks.text import brief, count, esc, rate, span
+from blocks.tongue import in_tongue, t
+from domain.cluster import BudgetLine, Requirement
+from domain.money import Quote
 from domain.request import CreateOptions
 from domain.spec import GPU_AMIS
+from domain.words import say
 
 TITLE = 24
-OPTIONS = 100
-OPTION_TEXT = 75
-AMI_WORDS = {"bottlerocket": "Bottlerocket NVIDIA (brings the device plugin)", "al2023": "Amazon Linux 2023 NVIDIA"}
+OUTLOOK = "outlook"
+FAULT = 400
+AMI_WORDS = {
+    "bottlerocket": say("Bottlerocket NVIDIA (brings the device plugin)"),
+    "al2023": say("Amazon Linux 2023 NVIDIA"),
+}
+LABELS = {
+    "channel": say("Channel for the card"),
+    "gpu": say("GPU type"),
+    "gpus": say("GPU nodes"),
+    "max": say("Most GPU nodes"),
+    "ttl": say("Lifetime"),
+    "region": say("Region"),
+    "name": say("Name"),
+    "reason": say("Reason"),
+    "team": say("Team"),
+    "ami": say("AMI of the GPU nodes"),
+    "spot": say("Capacity"),
+    "smoke": say("Proof"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +50,24 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the form would come to as it is filled in: `basis` in words, `seconds` of lifetime; `fault` is what a create
+    would refuse, at `field`."""
+
+    basis: str
+    seconds: float
+    quote: Quote | None = None
+    budget: tuple[BudgetLine, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
+    fault: str = ""
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
     """What the form offers and starts with. `priced_in` is the region of the prices; `channel` where the card goes,
-    empty when the form must ask; `key` makes every submission of this one form the same request."""
+    empty when the form must ask; `teams` those one may name, empty: any; `key` makes every submission of this one form
+    the same request."""
 
     choices: tuple[Choice, ...]
     regions: tuple[str, ...]
@@ -41,55 +76,121 @@ class Form:
     defaults: CreateOptions
     priced_in: str
     key: str
+    outlook: Outlook
     channel: str = ""
+    teams: tuple[str, ...] = ()
 
 
 def create_modal(form: Form) -> Block:
-    """The form. Each block id (and action id) is the name of the option it fills, so that errors land at their fields."""
-    held = form.defaults
-    types = _select("gpu", [(c.instance_type, describe(c)) for c in form.choices], held.gpu)
-    hint = f"List price by the hour of one node in {form.priced_in}, without its disk."
-    lifetime = f"For example 8h, 90m or 2d; at most {form.longest}."
-    blocks = [
-        _field("gpu", "GPU type", types, hint=hint, optional=False),
-        _field("gpus", "GPU nodes", _line(held.gpus, "1"), hint=f"1 to {form.max_nodes} nodes.", optional=False),
-        _field("max", "Most GPU nodes", _line(held.max), hint="Room to scale up; empty means as many as above."),
-        _field("ttl", "Lifetime", _line(held.ttl, "8h"), hint=lifetime, optional=False),
-        _field("region", "Region", _select("region", [(r, r) for r in form.regions], held.region), optional=False),
-        _field(
-            "name",
-            "Name",
-            _line(held.name, "demo"),
-            hint="Lower-case letters, digits and dashes; empty: one is made up.",
-        ),
-        _field("reason", "Reason", _line(held.reason, "What is it for?", most=300), hint="The approver reads it."),
-        _field("team", "Team", _line(held.team, most=40)),
-        _field("ami", "AMI of the GPU nodes", _select("ami", [(a, AMI_WORDS.get(a, a)) for a in GPU_AMIS], held.ami)),
-        _field("spot", "Capacity", _box("Spot: cheaper, may be taken away by AWS", held.spot)),
-        _field("smoke", "Proof", _box("Run a CUDA pod on every GPU node", held.smoke)),
-    ]
-    if not form.channel:
-        blocks.insert(0, _field("channel", "Channel for the card", _channels(), optional=False))
-    blocks.append(context("An approver decides on the card before anything is built. It also shows the whole price."))
+    """The form. Each block id (and action id) is the name of the option it fills, so that errors land at their fields,
+    and what was typed survives an update of the view."""
+    outlook, *more = sections(_outlook(form.outlook))
+    blocks = [{**outlook, "block_id": OUTLOOK}, *more, *_needed(form), *_wishes(form)]
+    closing = t("Nothing is built before it is approved; the card in the channel shows every step and every price.")
     return {
         "type": "modal",
         "callback_id": ids.CREATE_VIEW,
-        "title": plain_text("Create a GPU cluster", TITLE),
-        "submit": plain_text("Ask for it", TITLE),
-        "close": plain_text("Cancel", TITLE),
+        "title": plain_text(t("Create a GPU cluster"), TITLE),
+        "submit": plain_text(t("Ask for it"), TITLE),
+        "close": plain_text(t("Cancel"), TITLE),
         "private_metadata": json.dumps({"channel": form.channel, "key": form.key}),
-        "blocks": blocks,
+        "blocks": [*blocks, context(closing)],
     }
+
+
+def _needed(form: Form) -> list[Block]:
+    """What decides on the price."""
+    held = form.defaults
+    hints = {
+        "gpu": t("List price by the hour of one node in {region}, without its disk.", region=form.priced_in),
+        "gpus": t("1 to {most} nodes.", most=form.max_nodes),
+        "max": t("Room to scale up; empty means as many as above."),
+        "ttl": t("For example 8h, 90m or 2d; at most {longest}.", longest=form.longest),
+    }
+    asked = [] if form.channel else [_field("channel", fields.channels(), optional=False)]
+    return [
+        *asked,
+        _field("gpu", fields.external(_types(form), held.gpu), hint=hints["gpu"], optional=False),
+        _field("gpus", fields.line(held.gpus, "1", live=True), hint=hints["gpus"], optional=False),
+        _field("max", fields.line(held.max, live=True), hint=hints["max"]),
+        _field("ttl", fields.line(held.ttl, "8h", live=True), hint=hints["ttl"], optional=False),
+        _field("region", fields.select([(r, r) for r in form.regions], held.region), optional=False),
+    ]
+
+
+def _wishes(form: Form) -> list[Block]:
+    held = form.defaults
+    named = t("Lower-case letters, digits and dashes; empty: one is made up.")
+    team = (
+        fields.select([(one, one) for one in form.teams], held.team)
+        if form.teams
+        else fields.line(held.team, most=40, live=True)
+    )
+    amis = [(ami, in_tongue(AMI_WORDS[ami]) if ami in AMI_WORDS else ami) for ami in GPU_AMIS]
+    return [
+        _field("name", fields.line(held.name, "demo"), hint=named),
+        _field("reason", fields.line(held.reason, t("What is it for?"), most=300), hint=t("The approver reads it.")),
+        _field("team", team),
+        _field("ami", fields.select(amis, held.ami)),
+        _field("spot", fields.box(t("Spot: cheaper, may be taken away by AWS"), held.spot)),
+        _field("smoke", fields.box(t("Run a CUDA pod on every GPU node"), held.smoke)),
+    ]
+
+
+def _field(name: str, element: Block, *, hint: str = "", optional: bool = True) -> Block:
+    made = fields.field(name, in_tongue(LABELS[name]), element, optional=optional)
+    if name in ids.PRICED_FIELDS:
+        made["dispatch_action"] = True
+    return {**made, "hint": plain_text(hint, 300)} if hint else made
+
+
+def _outlook(held: Outlook) -> list[str]:
+    """Price first; then budgets, who must approve, and what is at fault."""
+    lines = []
+    if held.quote is not None:
+        lines = [f"{brief(held.basis, 200)}: {prices.whole(held.quote, held.seconds)}"]
+        lines += [*phrases.money(held.budget), *phrases.wanted(held.requirements)]
+    else:
+        lines = [t("The price is not known yet.")]
+    if held.fault:
+        lines.append(f"⚠️ {_fault(held)}")
+    return lines
+
+
+def _fault(held: Outlook) -> str:
+    what = phrases.told(held.fault, FAULT)
+    label = LABELS.get(held.field)
+    return what if label is None else f"*{in_tongue(label)}*: {what}"
+
+
+def basis(nodes: str, gpu: str, seconds: float) -> str:
+    """What a price is for: one that comes late is seen to be of what stood there before."""
+    return t("{nodes} × {gpu} for {span}", nodes=nodes, gpu=gpu, span=span(seconds))
+
+
+def _types(form: Form) -> list[tuple[str, str]]:
+    return [(choice.instance_type, describe(choice)) for choice in form.choices]
 
 
 def describe(choice: Choice) -> str:
     """One option: type, GPUs, price."""
-    model = f" {choice.gpu_model.upper()}" if choice.gpu_model else ""
-    return f"{choice.instance_type} · {count(choice.gpus, f'×{model} GPU')} · {_price(choice)}"
+    gpus = count(choice.gpus, "GPU")
+    if choice.gpu_model:
+        gpus = t("{gpus} ({model})", gpus=gpus, model=choice.gpu_model.upper())
+    return f"{choice.instance_type} · {gpus} · {_price(choice)}"
 
 
 def _price(choice: Choice) -> str:
-    return rate(choice.usd_per_hour) if choice.usd_per_hour is not None else "price unknown"
+    return rate(choice.usd_per_hour) if choice.usd_per_hour is not None else t("price unknown")
+
+
+def matching(choices: tuple[Choice, ...], typed: str) -> list[Block]:
+    """The options whose type or GPU model holds every word that was typed, the best first; at most a hundred."""
+    words = typed.lower().split()
+    found = [c for c in choices if all(word in f"{c.instance_type} {c.gpu_model}".lower() for word in words)]
+    # What begins with the typed word is meant more often than what holds it somewhere.
+    found.sort(key=lambda c: not c.instance_type.startswith(words[0] if words else ""))
+    return [fields.option(c.instance_type, describe(c)) for c in found[: fields.OPTIONS]]
 
 
 def notice(title: str, text: str) -> Block:
@@ -98,59 +199,16 @@ def notice(title: str, text: str) -> Block:
         "type": "modal",
         "callback_id": ids.NOTICE_VIEW,
         "title": plain_text(title, TITLE),
-        "close": plain_text("Close", TITLE),
+        "close": plain_text(t("Close"), TITLE),
         "blocks": [section(text)],
     }
 
 
-def _field(name: str, label: str, element: dict[str, Any], *, hint: str = "", optional: bool = True) -> Block:
-    field = {
-        "type": "input",
-        "block_id": name,
-        "label": plain_text(label, 100),
-        "element": {**element, "action_id": name},
-        "optional": optional,
-    }
-    return {**field, "hint": plain_text(hint, 300)} if hint else field
-
-
-def _line(initial: str, placeholder: str = "", most: int = 60) -> dict[str, Any]:
-    element: dict[str, Any] = {"type": "plain_text_input", "max_length": most}
-    if initial:
-        element["initial_value"] = cut(initial, most)
-    if placeholder:
-        element["placeholder"] = plain_text(placeholder, 100)
-    return element
-
-
-def _select(name: str, choices: Sequence[tuple[str, str]], initial: str) -> dict[str, Any]:
-    options = [{"text": plain_text(words, OPTION_TEXT), "value": value} for value, words in choices]
-    element: dict[str, Any] = {"type": "static_select", "placeholder": plain_text(f"Choose the {name}", 100)}
-    if len(options) <= OPTIONS:
-        element["options"] = options
-    else:  # a select takes 100 options, or 100 groups of 100: nothing is cut silently
-        chunks = [options[start : start + OPTIONS] for start in range(0, len(options), OPTIONS)]
-        element["option_groups"] = [
-            {"label": plain_text(f"{chunk[0]['value']} to {chunk[-1]['value']}", OPTION_TEXT), "options": chunk}
-            for chunk in chunks
-        ]
-    chosen = next((option for option in options if option["value"] == initial), None)
-    return {**element, "initial_option": chosen} if chosen else element
-
-
-def _box(words: str, checked: bool) -> dict[str, Any]:
-    option = {"text": plain_text(words, OPTION_TEXT), "value": "yes"}
-    element: dict[str, Any] = {"type": "checkboxes", "options": [option]}
-    return {**element, "initial_options": [option]} if checked else element
-
-
-def _channels() -> dict[str, Any]:
-    kinds = {"include": ["public", "private"], "exclude_bot_users": True}
-    return {"type": "conversations_select", "filter": kinds, "placeholder": plain_text("Choose a channel", 100)}
-
-
 def accepted(name: str, channel: str, price: str) -> Block:
     """What replaces the form when its card cannot be announced in the channel."""
-    where = f"<#{channel}>" if channel else "the channel"
-    told = f"*{brief(name, 40)}* is asked for ({brief(price, 60)})."
-    return notice("Asked for", f"{told}\nraygpu cannot write in {where}: invite it there with `/invite @raygpu`.")
+    told = t("*{name}* is asked for ({price}).", name=brief(name, 40), price=brief(price, 60))
+    if channel:
+        closed = t("raygpu cannot write in <#{channel}>: invite it there with `/invite @raygpu`.", channel=esc(channel))
+    else:
+        closed = t("raygpu cannot write in the channel: invite it there with `/invite @raygpu`.")
+    return notice(t("Asked for"), f"{told}\n{closed}")

@@ -1,43 +1,47 @@
-"""What `--plan` shows: what would be built, step by step, and what it costs; nothing is done."""
+"""What `--plan` shows: what would be built, call by call, what it costs and who must approve; nothing is done."""
 
 from __future__ import annotations
 
-from blocks import prices, steps
-from blocks.elements import Block, context, section
-from blocks.text import brief, count, span
-from domain import lifecycle
+from collections.abc import Sequence
+
+from blocks import phrases, prices, steps
+from blocks.elements import Block, Part, context, fitted, section, sections
+from blocks.text import brief, count, sentence, span
+from blocks.tongue import in_tongue, t
+from domain import budgets, lifecycle
+from domain.cluster import BudgetLine, Requirement
 from domain.money import Quote
 from domain.spec import ClusterSpec
 
+CALL = 400
 
-def plan(spec: ClusterSpec, quote: Quote) -> tuple[str, list[Block]]:
+
+def plan(
+    spec: ClusterSpec,
+    quote: Quote,
+    budget: Sequence[BudgetLine],
+    requirements: Sequence[Requirement],
+    calls: Sequence[str],
+) -> tuple[str, list[Block]]:
     """Fallback text and blocks."""
     usual = sum(step.usual_s for step in (steps.STEPS[kind] for kind in lifecycle.CREATE_ORDER))
-    rate, whole = prices.hourly(quote), prices.total(quote, spec.ttl_s)
-    text = f"Plan for {brief(spec.name, 40)}: {rate}, {whole} in {span(spec.ttl_s)}. Nothing was asked for."
-    groups = [
-        f"• node group {group.name}: {group.desired} × {brief(' or '.join(group.instance_types), 200)}, "
-        f"{group.disk_gb} GB, {group.ami_type}"
-        + (f", taint `{group.taints[0]}`" if group.taints else "")
-        + (", Spot" if group.capacity_type == "SPOT" else "")
-        for group in spec.groups
+    text = t(
+        "Plan for {name}: {rate}, {sum} in {span}. Nothing was asked for.",
+        name=brief(spec.name, 40),
+        rate=prices.hourly(quote),
+        sum=prices.total(quote, spec.ttl_s),
+        span=span(spec.ttl_s),
+    )
+    facts = t(
+        "{gpus}, usually ready {when} after approval.",
+        gpus=count(spec.gpus, "GPU"),
+        when=steps.span_about(usual),
+    )
+    needs = [*(sentence(in_tongue(budgets.words(line))) for line in budget), *phrases.wanted(requirements)]
+    parts = [
+        Part(0, (section(f"*{text}*\n{facts}"),)),
+        Part(0, tuple(sections(needs))),
+        Part(2, tuple(sections(f"• {brief(in_tongue(call), CALL)}" for call in calls))),
+        Part(1, (context("\n".join(prices.lines(quote))),)),
     ]
-    calls = [
-        f"• `eks:CreateCluster` in {brief(spec.region, 20)}: authentication mode API, STANDARD support",
-        "• `eks:CreateAccessEntry` for raygpu and for you",
-        "• `eks:CreateAddon` for vpc-cni, kube-proxy, coredns and the pod-identity agent",
-        "• `eks:CreateNodegroup` twice, in parallel, the taint in the call",
-        f"• device plugin: {_plugin(spec)}; {'a CUDA pod on every GPU node' if spec.smoke else 'no CUDA pod'}",
-    ]
-    facts = f"{count(spec.gpus, 'GPU')}, {span(spec.ttl_s)}, usually ready {steps.span_about(usual)} after approval."
-    blocks = [
-        section(f"*{text}*\n{facts}"),
-        section("\n".join([*groups, *calls])),
-        context("\n".join(prices.lines(quote))),
-    ]
-    return text, blocks
-
-
-def _plugin(spec: ClusterSpec) -> str:
-    lacking = [group.name for group in spec.gpu_groups if not group.brings_device_plugin]
-    return f"server-side apply for {', '.join(lacking)}" if lacking else "the AMI brings it, none is installed"
+    return text, fitted(parts, t("Left out for Slack's limit: a part of the plan."))

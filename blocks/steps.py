@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from blocks.text import brief, span
+from blocks.text import brief, moment, span
+from blocks.tongue import in_tongue, t
 from domain import lifecycle as life
 from domain.cluster import Cluster, Phase
 from domain.conditions import Condition
+from domain.words import Said, say
 
 MESSAGE = 240
 MINUTE_S = 60
@@ -17,29 +19,30 @@ MINUTE_S = 60
 class Step:
     """`usual_s`: how long it usually takes, in seconds, from the moment its predecessor holds."""
 
-    title: str
+    title: Said
     usual_s: float
 
 
 # A control plane took 8:33 to 10:06 in public build logs and up to 16 min by region; a managed group 1:48 to 1:59;
 # deleting a control plane 3 to 15 min. The rest is what the calls and the driver load take.
 STEPS = {
-    life.CONTROL_PLANE: Step("EKS control plane", 600),
-    life.ACCESS: Step("Access entries", 30),
-    life.ADDONS: Step("Add-ons", 60),
-    life.NODE_GROUPS: Step("Node groups", 120),
-    life.NODES: Step("Nodes Ready", 60),
-    life.DEVICE_PLUGIN: Step("NVIDIA device plugin", 30),
-    life.TAINTS: Step("Taints on the live nodes", 15),
-    life.GPUS: Step("GPUs allocatable", 60),
-    life.PROVEN: Step("GPUs proven by a CUDA pod", 60),
-    life.INSIGHTS: Step("EKS insights", 15),
-    life.DELETE_APPROVED: Step("Deletion approved in AWS tags", 15),
-    life.LOAD_BALANCERS_GONE: Step("Load balancers gone", 60),
-    life.NODE_GROUPS_GONE: Step("Node groups gone", 240),
-    life.INTERFACES_GONE: Step("Network interfaces gone", 30),
-    life.CONTROL_PLANE_GONE: Step("EKS control plane gone", 300),
-    life.NOTHING_LEFT: Step("Nothing left, by tag and by name", 60),
+    life.CONTROL_PLANE: Step(say("EKS control plane"), 600),
+    life.ACCESS: Step(say("Access entries"), 30),
+    life.ADDONS: Step(say("Add-ons"), 60),
+    life.NODE_GROUPS: Step(say("Node groups"), 120),
+    life.SIZES: Step(say("Sizes of the GPU node groups"), 15),
+    life.NODES: Step(say("Nodes Ready"), 60),
+    life.DEVICE_PLUGIN: Step(say("NVIDIA device plugin"), 30),
+    life.TAINTS: Step(say("Taints on the live nodes"), 15),
+    life.GPUS: Step(say("GPUs allocatable"), 60),
+    life.PROVEN: Step(say("GPUs proven by a CUDA pod"), 60),
+    life.INSIGHTS: Step(say("EKS insights"), 15),
+    life.DELETE_APPROVED: Step(say("Deletion approved in AWS tags"), 15),
+    life.LOAD_BALANCERS_GONE: Step(say("Load balancers gone"), 60),
+    life.NODE_GROUPS_GONE: Step(say("Node groups gone"), 240),
+    life.INTERFACES_GONE: Step(say("Network interfaces gone"), 30),
+    life.CONTROL_PLANE_GONE: Step(say("EKS control plane gone"), 300),
+    life.NOTHING_LEFT: Step(say("Nothing left, by tag and by name"), 60),
 }
 
 DONE, IN_WORK, TROUBLE, NOT_REACHED, UNKNOWN = "✓", "⏳", "✗", "○", "?"
@@ -61,6 +64,25 @@ UNREAD = frozenset(
     }
 )
 
+# Reason words under which raygpu is at work on something that was done once before: resized, proven anew, repaired.
+ACTING = frozenset(
+    {
+        "Creating",
+        "Deleting",
+        "Granting",
+        "Holding",
+        "Installing",
+        "NodesMissing",
+        "NodesNotReady",
+        "Removing",
+        "Repairing",
+        "Replacing",
+        "Resizing",
+        "Revoking",
+        "Testing",
+    }
+)
+
 
 def order(cluster: Cluster) -> tuple[str, ...]:
     """The step names of the way the cluster is on."""
@@ -74,18 +96,37 @@ def lines(cluster: Cluster, now: float) -> list[str]:
 
 def line(kind: str, condition: Condition | None, cluster: Cluster, now: float) -> str:
     """Mark, title, and what there is to say: time taken, time left, or the trouble in words."""
-    step = STEPS[kind]
-    mark = mark_of(condition, cluster)
-    told = f" — {brief(condition.message, MESSAGE)}" if condition and condition.message else ""
+    step, mark = STEPS[kind], mark_of(condition, cluster)
+    title = in_tongue(step.title)
     if condition is None:
-        return f"{mark} {step.title} · usually {span_about(step.usual_s)}"
+        return f"{mark} {title} · {t('usually {span}', span=span_about(step.usual_s))}"
+    told = f" — {brief(in_tongue(condition.message), MESSAGE)}" if condition.message else ""
     if condition.is_true:
-        return f"{mark} {step.title} · took {span(condition.since - condition.started)}{told}"
+        return f"{mark} {title} · {_done(condition, cluster)}{told}"
     if condition.is_false:
-        return f"{mark} *{step.title}* · for {span(now - condition.since)}{told}"
+        return f"{mark} *{title}* · {t('for {span}', span=span(now - condition.since))}{told}"
     if mark == UNKNOWN:
-        return f"{mark} {step.title} · unknown for {span(now - condition.since)}{told}"
-    return f"{mark} *{step.title}* · {span(now - condition.started)} so far, {left(step, condition, now)}{told}"
+        return f"{mark} {title} · {t('unknown for {span}', span=span(now - condition.since))}{told}"
+    began = _began(condition, cluster)
+    far = t("{span} so far, {left}", span=span(now - began), left=left(step, began, now))
+    return f"{mark} *{title}* · {far}{told}"
+
+
+def _done(condition: Condition, cluster: Cluster) -> str:
+    """How long it took; of what held before and holds again, since when."""
+    if _is_again(condition, cluster):
+        return t("again since {when}", when=moment(condition.since))
+    return t("took {span}", span=span(condition.since - condition.started))
+
+
+def _began(condition: Condition, cluster: Cluster) -> float:
+    """When the work on it began: what was done once before began anew when it stopped to hold."""
+    return condition.since if _is_again(condition, cluster) else condition.started
+
+
+def _is_again(condition: Condition, cluster: Cluster) -> bool:
+    ready = cluster.ready_at
+    return cluster.deletion is None and ready is not None and condition.since > ready
 
 
 def mark_of(condition: Condition | None, cluster: Cluster) -> str:
@@ -97,18 +138,22 @@ def mark_of(condition: Condition | None, cluster: Cluster) -> str:
     if condition.is_false:
         return TROUBLE
     was_ready = cluster.ready_at is not None and cluster.deletion is None
-    return UNKNOWN if was_ready or condition.reason in UNREAD else IN_WORK
+    if condition.reason in UNREAD or (was_ready and condition.reason not in ACTING):
+        return UNKNOWN
+    return IN_WORK
 
 
-def left(step: Step, condition: Condition, now: float) -> str:
-    """How long a step may still take."""
-    rest = step.usual_s - (now - condition.started)
-    return f"{span_about(rest)} left" if rest > 0 else f"longer than the usual {span_about(step.usual_s)}"
+def left(step: Step, began: float, now: float) -> str:
+    """How long a step that began then may still take."""
+    rest = step.usual_s - (now - began)
+    if rest > 0:
+        return t("{span} left", span=span_about(rest))
+    return t("longer than the usual {span}", span=span_about(step.usual_s))
 
 
 def span_about(seconds: float) -> str:
     """A rough span, rounded up to minutes."""
-    return "about a minute" if seconds <= MINUTE_S else f"about {span(seconds + MINUTE_S - 1)}"
+    return t("about a minute") if seconds <= MINUTE_S else t("about {span}", span=span(seconds + MINUTE_S - 1))
 
 
 def remaining_s(cluster: Cluster, now: float) -> float:
@@ -127,7 +172,7 @@ def troubles(cluster: Cluster) -> list[str]:
     """What is wrong, step by step, in words."""
     found = [(kind, cluster.condition(kind)) for kind in order(cluster)]
     return [
-        f"*{STEPS[kind].title}*: {brief(c.message or c.reason, 2 * MESSAGE)}"
+        f"*{in_tongue(STEPS[kind].title)}*: {brief(in_tongue(c.message or c.reason), 2 * MESSAGE)}"
         for kind, c in found
         if c is not None and c.is_false
     ]
@@ -142,6 +187,28 @@ SHORT = {
     Phase.PROVISIONING: "🏗️",
     Phase.TROUBLE: "⚠️",
     Phase.READY: "✅",
+    Phase.RESIZING: "↕️",
+    Phase.PARKED: "🅿️",
     Phase.DELETING: "🧹",
     Phase.DELETED: "🧾",
 }
+
+NAMES = {
+    Phase.CHECKING: say("Checking"),
+    Phase.REFUSED: say("Refused"),
+    Phase.AWAITING_APPROVAL: say("Awaiting approval"),
+    Phase.DENIED: say("Denied"),
+    Phase.LAPSED: say("Lapsed"),
+    Phase.PROVISIONING: say("Provisioning"),
+    Phase.TROUBLE: say("Trouble"),
+    Phase.READY: say("Ready"),
+    Phase.RESIZING: say("Resizing"),
+    Phase.PARKED: say("Parked"),
+    Phase.DELETING: say("Deleting"),
+    Phase.DELETED: say("Deleted"),
+}
+
+
+def name(phase: Phase) -> str:
+    """The phase as one word for people."""
+    return in_tongue(NAMES[phase])

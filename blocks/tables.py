@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from blocks.elements import Block, packed, preformatted
-from blocks.text import clean, code, cut, rate
+from blocks.text import clean, code, cut, usd
+from blocks.tongue import in_tongue, t
 from domain.cluster import Cluster, GroupRow, NodeScore
 
 # The first eleven are what `eksctl get nodegroup` prints, in its order and its words.
@@ -62,7 +63,7 @@ def _row(cluster: Cluster, row: GroupRow) -> list[str]:
         f"{row.ready_nodes}/{row.desired}",
         str(row.gpus),
         ", ".join(row.taints),
-        rate(row.usd_per_hour).removesuffix("/h"),
+        t("unknown") if row.usd_per_hour is None else usd(row.usd_per_hour),
     ]
 
 
@@ -75,7 +76,7 @@ def scorecard(scores: tuple[NodeScore, ...]) -> list[Block]:
     ordered = sorted(scores, key=_is_good)
     shown = [_line(score) for score in ordered[:MOST_SCORES]]
     if len(scores) > MOST_SCORES:
-        shown.append(f"and {len(scores) - MOST_SCORES} more")
+        shown.append(t("and {number} more", number=len(scores) - MOST_SCORES))
     widths = (45, 5, 5, 7, 4, 8)
     head = "  ".join(name.ljust(width) for name, width in zip(_HEAD, widths, strict=True)).rstrip()
     return [preformatted(text) for text in packed([head, *shown], SCORE_TEXT)]
@@ -93,7 +94,7 @@ def _line(score: NodeScore) -> str:
     gpus = f"{score.gpus}/{score.gpus_expected}"
     fields = (cut(score.node, 45).ljust(45), _mark(score.ready), _mark(score.taint_ok), gpus.ljust(7))
     rest = (_mark(score.disk_ok, 4), cut(score.smoke, 8))
-    note = f"\n    {cut(score.note, NOTE)}" if score.note else ""
+    note = f"\n    {cut(in_tongue(score.note), NOTE)}" if score.note else ""
     return code("  ".join((*fields, *rest)).rstrip()) + code(note)
 
 

@@ -6,12 +6,25 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 
+from blocks.tongue import t
+from domain.words import say
+
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _ESCAPED_PERSON = re.compile(r"&lt;@([UW][A-Z0-9]{2,20})&gt;")
 _PERSON = re.compile(r"<@([UW][A-Z0-9]{2,20})>")
+_DATE_BODY = r"!date\^(\d{1,12})\^\{date_short_pretty\} \{time\}\|([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{5} UTC)"
+_ESCAPED_DATE = re.compile(f"&lt;{_DATE_BODY}&gt;")
+_DATE = re.compile(f"<{_DATE_BODY}>")
 _BREAKS = frozenset("\n\t")
 ELLIPSIS = "…"
 FINE_BELOW = 10
+_COUNTED = {
+    "GPU": (say("{number} GPU"), say("{number} GPUs")),
+    "GPU node": (say("{number} GPU node"), say("{number} GPU nodes")),
+    "node": (say("{number} node"), say("{number} nodes")),
+    "cluster": (say("{number} cluster"), say("{number} clusters")),
+    "approval": (say("{number} approval"), say("{number} approvals")),
+}
 
 
 def clean(text: str) -> str:
@@ -40,16 +53,17 @@ def code(text: object) -> str:
 
 
 def sentence(text: str) -> str:
-    """A sentence of ours that may quote anything: escaped, but a plain mention of a person stays one.
+    """A sentence of ours that may quote anything: escaped, but a plain mention of a person and a moment stay what they are.
 
     For answers that only one person sees; a mention in an ephemeral message notifies nobody.
     """
-    return _ESCAPED_PERSON.sub(r"<@\1>", esc(text))
+    dated = _ESCAPED_DATE.sub(r"<!date^\1^{date_short_pretty} {time}|\2>", esc(text))
+    return _ESCAPED_PERSON.sub(r"<@\1>", dated)
 
 
 def plain(text: str) -> str:
     """The same sentence where Slack renders no mrkdwn (plain_text, errors at a field)."""
-    return clean(_PERSON.sub(r"\1", text)).replace("`", "")
+    return clean(_PERSON.sub(r"\1", _DATE.sub(r"\2", text))).replace("`", "")
 
 
 def brief(text: object, most: int) -> str:
@@ -93,10 +107,14 @@ def span(seconds: float) -> str:
     """A time span in whole minutes, so that what people see does not change every second."""
     minutes = max(0, int(seconds // 60))
     if minutes < 1:
-        return "under a minute"
+        return t("under a minute")
     days, rest = divmod(minutes, 1440)
     hours, left = divmod(rest, 60)
-    parts = [f"{days} d" if days else "", f"{hours} h" if hours else "", f"{left} min" if left and not days else ""]
+    parts = [
+        t("{number} d", number=days) if days else "",
+        t("{number} h", number=hours) if hours else "",
+        t("{number} min", number=left) if left and not days else "",
+    ]
     return " ".join(part for part in parts if part)
 
 
@@ -107,14 +125,15 @@ def usd(amount: float) -> str:
 
 def rate(amount: float | None) -> str:
     """Dollars by the hour; unknown is a word, never a zero."""
-    return "unknown" if amount is None else f"{usd(amount)}/h"
+    return t("unknown") if amount is None else t("{usd}/h", usd=usd(amount))
 
 
 def count(number: int, noun: str) -> str:
-    """`1 node`, `3 nodes`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """`1 node`, `3 nodes`; `noun` is one of those that are counted here."""
+    one, more = _COUNTED[noun]
+    return t(one.template if number == 1 else more.template, number=number)
 
 
 def listed(items: list[str], most: int) -> list[str]:
     """The first `most` of them, and how many more there are."""
-    return items if len(items) <= most else [*items[:most], f"and {len(items) - most} more"]
+    return items if len(items) <= most else [*items[:most], t("and {number} more", number=len(items) - most)]

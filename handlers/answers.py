@@ -22,6 +22,9 @@ class Surface(Protocol):
     """Slack as a listener needs it within its three seconds. Every method raises the errors of domain.errors."""
 
     def open_modal(self, trigger: str, view: Mapping[str, Any]) -> None: ...
+    def update_modal(self, view_id: str, hash: str, view: Mapping[str, Any]) -> None:
+        """Replaces an open modal; one that has another hash by now is left as it is."""
+
     def publish_home(self, user: str, view: Mapping[str, Any]) -> None: ...
     def answer(self, response_url: str, message: Mapping[str, Any]) -> None: ...
     def whisper(self, channel: str, user: str, text: str) -> None: ...
@@ -51,6 +54,20 @@ class Open:
 
 
 @dataclass(frozen=True, slots=True)
+class Update:
+    """The modal the gesture came from, drawn anew."""
+
+    view: Block
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The options of a select that asks for them while somebody types; option objects, at most 100."""
+
+    options: Sequence[Block]
+
+
+@dataclass(frozen=True, slots=True)
 class FieldErrors:
     """Sentences at the fields of a form, by block id; plain text."""
 
@@ -77,7 +94,7 @@ class Nothing:
     """Nobody waits for an answer."""
 
 
-Answer = Say | Replace | Open | FieldErrors | Accepted | ShowHome | Nothing
+Answer = Say | Replace | Open | Update | Choices | FieldErrors | Accepted | ShowHome | Nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +114,28 @@ class Courier:
                 self._open(answer, call, ack)
             case Accepted():
                 self._accepted(answer, call, ack)
+            case Choices():
+                ack(options=list(answer.options))
+            case Update():
+                self._try(lambda: self.surface.update_modal(call.view, call.seen, answer.view), call)
+                ack()
             case Replace():
                 self._say(Say(answer.text), call, ack, replace=True)
             case ShowHome():
-                self._try(lambda: self.surface.publish_home(call.user, answer.view), call)
+                self.draw(answer, call)
                 ack()
             case Nothing():
                 ack()
+
+    def draw(self, home: ShowHome, call: Call) -> None:
+        """The Home tab, beside whatever else is answered."""
+        self._try(lambda: self.surface.publish_home(call.user, home.view), call)
 
     def _say(self, answer: Say, call: Call, ack: Ack, *, replace: bool = False) -> None:
         if call.via is Via.COMMAND:
             ack(text=answer.text, blocks=list(answer.blocks), response_type="ephemeral")
             return
-        if call.via is Via.FORM:
+        if call.via is Via.FORM:  # a changed field (Via.INPUT) is no question: what is wrong is said when it is sent
             ack(response_action="update", view=notice(TITLE, answer.text))
             return
         if call.via is Via.BUTTON and call.response_url:

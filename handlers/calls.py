@@ -9,28 +9,40 @@ from enum import StrEnum
 from typing import Any
 
 from blocks import ids
+from blocks.tongue import language_of, speak
 from domain.errors import Missing, OutsideError, Refused
-from domain.policy import Actor, Rules
+from domain.policy import Act
+from domain.rules import Actor, Rules
+from domain.words import say
+from services.admin import Admin
+from services.authority import Authority
+from services.changes import Changes
 from services.decisions import Decisions
-from services.deletions import Deletions
+from services.errands import Errander
 from services.ports import Clock, People
 from services.queries import Queries
 from services.requests import Asked, Requests
 
 LONGEST_ID = 200
+LONGEST_URL = 3000
+LONGEST_FIELD = 3000  # what a plain_text_input holds at most
 
 
 @dataclass(frozen=True, slots=True)
 class UseCases:
-    """Everything a listener may call. It calls one of them."""
+    """Everything a listener may call. `rules` are the configuration's, for the lists in a form; what holds in this
+    moment, the emergency brake included, the authority knows."""
 
     requests: Requests
     decisions: Decisions
-    deletions: Deletions
+    changes: Changes
     queries: Queries
+    admin: Admin
+    errander: Errander
     people: People
-    rules: Rules
+    authority: Authority
     clock: Clock
+    rules: Rules
 
 
 class Via(StrEnum):
@@ -39,12 +51,16 @@ class Via(StrEnum):
     COMMAND = "command"
     BUTTON = "button"
     FORM = "modal"
+    INPUT = "input"
+    OPTIONS = "options"
     EVENT = "event"
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A gesture. `operation` is the same for a repeated delivery; `fields` are a form's, by block id."""
+    """A gesture. `operation` is the same for a repeated delivery; `fields` are a form's, by block id, and `metadata` what
+    its private_metadata remembers. `view` and `seen` are id and hash of the view it came from, `on_home` says that this
+    is the Home tab. `value`: a button's, the chosen option's, or what was typed into a select."""
 
     via: Via
     user: str
@@ -54,7 +70,11 @@ class Call:
     text: str = ""
     value: str = ""
     response_url: str = ""
+    view: str = ""
+    seen: str = ""
+    on_home: bool = False
     fields: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 def from_command(body: Mapping[str, Any]) -> Call:
@@ -67,39 +87,63 @@ def from_command(body: Mapping[str, Any]) -> Call:
         channel=_text(body, "channel_id"),
         trigger=trigger,
         text=_text(body, "text", most=1_000_000),
+        response_url=_text(body, "response_url", most=LONGEST_URL),
     )
 
 
 def from_action(body: Mapping[str, Any]) -> Call:
-    """A click on a button, on a message or on the Home tab."""
+    """A click on a button or a choice in a menu, of a message or the Home tab; or a changed field of an open modal."""
     actions = body.get("actions")
     first = actions[0] if isinstance(actions, list) and actions else {}
+    acted = first if isinstance(first, dict) else {}
     trigger = _text(body, "trigger_id")
+    view = _part(body, "view")
+    via, metadata = Via.INPUT if view.get("type") == "modal" else Via.BUTTON, _metadata(view)
     return Call(
-        via=Via.BUTTON,
+        via=via,
         user=_text(_part(body, "user"), "id"),
-        operation=f"click:{trigger}" if trigger else "",
-        channel=_text(_part(body, "channel"), "id"),
+        operation=f"{'click' if via is Via.BUTTON else via}:{trigger}" if trigger else "",
+        channel=_text(_part(body, "channel"), "id") or metadata.get("channel", ""),
         trigger=trigger,
-        value=_text(first if isinstance(first, dict) else {}, "value", most=ids.VALUE_CHARACTERS + 1),
-        response_url=_text(body, "response_url", most=3000),
+        value=_text(acted, "value", most=ids.VALUE_CHARACTERS + 1) or _entered(acted),
+        response_url=_text(body, "response_url", most=LONGEST_URL),
+        view=_text(view, "id"),
+        seen=_text(view, "hash"),
+        on_home=view.get("type") == "home",
+        fields=_fields(view),
+        metadata=metadata,
     )
 
 
 def from_form(body: Mapping[str, Any]) -> Call:
-    """A submitted modal."""
+    """A submitted modal. Sent twice it is one operation: its key is of the moment it was opened."""
     view = _part(body, "view")
-    metadata = _metadata(view)
-    key = _text(metadata, "key") or _text(view, "id")
-    values = _part(_part(view, "state"), "values")
-    fields = {name: _entered(_part(_part(values, name), name)) for name in values if isinstance(name, str)}
+    metadata, fields = _metadata(view), _fields(view)
+    key = metadata.get("key", "") or _text(view, "id")
     return Call(
         via=Via.FORM,
         user=_text(_part(body, "user"), "id"),
         operation=f"form:{key}" if key else "",
-        channel=_text(metadata, "channel") or fields.get("channel", ""),
+        channel=metadata.get("channel", "") or fields.get("channel", ""),
         trigger=_text(body, "trigger_id"),
+        view=_text(view, "id"),
+        seen=_text(view, "hash"),
         fields=fields,
+        metadata=metadata,
+    )
+
+
+def from_options(body: Mapping[str, Any]) -> Call:
+    """Typing into a select whose options are asked for; it changes nothing, so any operation will do."""
+    view = _part(body, "view")
+    return Call(
+        via=Via.OPTIONS,
+        user=_text(_part(body, "user"), "id"),
+        operation=str(Via.OPTIONS),
+        value=_text(body, "value"),
+        view=_text(view, "id"),
+        fields=_fields(view),
+        metadata=_metadata(view),
     )
 
 
@@ -111,16 +155,23 @@ def from_event(body: Mapping[str, Any]) -> Call:
 
 
 def actor_of(call: Call, use_cases: UseCases) -> Actor:
-    """The person behind a gesture, looked up by id; raises Refused where that cannot be known."""
+    """The person behind a gesture, looked up by id and let in; from here on raygpu speaks their language.
+
+    Raises Refused where it cannot be known who this is, and for those who may not use raygpu at all.
+    """
     if not call.user or not call.operation:
-        raise Refused("Malformed", "Slack sent this without saying who it is from; try again.")
+        raise Refused("Malformed", say("Slack sent this without saying who it is from; try again."))
     try:
-        return use_cases.people.look_up(call.user)
+        actor = use_cases.people.look_up(call.user)
     except Missing as unknown:
-        raise Refused("UnknownPerson", "Slack does not know who you are, so nothing was done.") from unknown
+        words = say("Slack does not know who you are, so nothing was done.")
+        raise Refused("UnknownPerson", words) from unknown
     except OutsideError as down:
-        words = "Slack does not tell who you are right now, so nothing was done; try again in a minute."
+        words = say("Slack does not tell who you are right now, so nothing was done; try again in a minute.")
         raise Refused("PersonUnread", words) from down
+    speak(language_of(actor.locale))
+    use_cases.authority.allow(actor, Act.VIEW)
+    return actor
 
 
 def asked(call: Call, actor: Actor) -> Asked:
@@ -138,18 +189,34 @@ def _text(body: Mapping[str, Any], key: str, most: int = LONGEST_ID) -> str:
     return held if isinstance(held, str) and len(held) <= most else ""
 
 
-def _metadata(view: Mapping[str, Any]) -> Mapping[str, Any]:
+def _metadata(view: Mapping[str, Any]) -> Mapping[str, str]:
     try:
         held = json.loads(_text(view, "private_metadata", most=3000) or "{}")
     except (ValueError, RecursionError):
         return {}
-    return held if isinstance(held, dict) else {}
+    return {key: _text(held, key, most=3000) for key in held} if isinstance(held, dict) else {}
+
+
+def _fields(view: Mapping[str, Any]) -> Mapping[str, str]:
+    """What stands in a form, by block id. The element's action id is its block's, or else the only one in it."""
+    values = _part(_part(view, "state"), "values")
+    found: dict[str, str] = {}
+    for name in values:
+        block = _part(values, name)
+        element = name if name in block else next(iter(block), "")
+        if isinstance(name, str):
+            found[name] = _entered(_part(block, str(element)))
+    return found
 
 
 def _entered(state: Mapping[str, Any]) -> str:
-    """What stands in one input, as text: typed, chosen, or `yes` for a ticked box."""
+    """What stands in one input, as text: typed, chosen, or `yes` for a ticked box; a moment in epoch seconds."""
     options = state.get("selected_options")
     if isinstance(options, list):
         return "yes" if options else ""
-    chosen = _text(_part(state, "selected_option"), "value")
-    return chosen or _text(state, "selected_conversation") or _text(state, "value", most=3000)
+    moment = state.get("selected_date_time")
+    if type(moment) is int:
+        return str(moment)
+    chosen = _text(_part(state, "selected_option"), "value", most=ids.VALUE_CHARACTERS)
+    person = _text(state, "selected_user") or _text(state, "selected_conversation")
+    return chosen or person or _text(state, "value", most=LONGEST_FIELD)

@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 from blocks.home import closed_view
 from blocks.text import cut, plain, sentence
+from blocks.tongue import in_tongue
 from domain.errors import RaygpuError, Refused
-from handlers.answers import Answer, FieldErrors, Nothing, Say, ShowHome
+from domain.words import say
+from handlers.answers import Answer, Choices, FieldErrors, Nothing, Say, ShowHome
 from handlers.calls import Call, UseCases, Via
 
 logger = logging.getLogger("raygpu.handlers")
@@ -26,18 +28,23 @@ def guarded(handler: Handler, call: Call, use_cases: UseCases) -> Answer:
         return said(call, no.message, no.field)
     except RaygpuError as broken:
         logger.warning("could not do it: %s (%s, %s)", broken.reason, call.via, call.operation)
-        return said(call, f"That did not work just now, and nothing was changed twice: {broken.message} Try again.")
+        return said(
+            call, say("That did not work just now, and nothing was changed twice: {why} Try again.", why=broken.message)
+        )
 
 
 def said(call: Call, words: str, field: str | None = None) -> Answer:
-    """A sentence where the person looks: at its field in a form, on the Home tab, else as a message only they see."""
-    words = cut(words, SENTENCE)
+    """A sentence where the person looks, in their language: at its field in a form, on the Home tab, else as a message
+    only they see. `words` may quote anything: they are escaped here."""
+    spoken = cut(in_tongue(words), SENTENCE)
     if call.via is Via.FORM and call.fields:
         at = field if field in call.fields else next(iter(call.fields))
-        return FieldErrors({str(at): cut(plain(words), FIELD_TEXT)})
+        return FieldErrors({str(at): cut(plain(spoken), FIELD_TEXT)})
     if call.via is Via.EVENT:
-        return ShowHome(closed_view(sentence(words)))
-    return Say(sentence(words))
+        return ShowHome(closed_view(sentence(spoken)))
+    if call.via is Via.OPTIONS:
+        return Choices(())
+    return Say(sentence(spoken))
 
 
 def own_fault(call: Call, error: Exception) -> Answer:
@@ -47,5 +54,9 @@ def own_fault(call: Call, error: Exception) -> Answer:
     if call.via is Via.EVENT:
         return Nothing()
     return said(
-        call, f"Something went wrong on our side (fault {number}). Look with `/raygpu list` before trying again."
+        call,
+        say(
+            "Something went wrong on our side (fault {number}). Look with `/raygpu list` before trying again.",
+            number=number,
+        ),
     )

@@ -1,8 +1,9 @@
-"""The App Home tab: drawn anew whenever somebody opens it."""
+"""The App Home tab: drawn anew whenever somebody opens it, and after a click on it."""
 
 from __future__ import annotations
 
-from blocks.home import home_view
+from blocks.home import Desk, home_view
+from domain.policy import Act
 from handlers.answers import Answer, Nothing, ShowHome
 from handlers.calls import Call, UseCases, actor_of
 
@@ -11,4 +12,12 @@ def opened(call: Call, use_cases: UseCases) -> Answer:
     """`app_home_opened`; its other tab, the messages, needs nothing."""
     if call.value not in ("", "home"):
         return Nothing()
-    return ShowHome(home_view(use_cases.queries.list(actor_of(call, use_cases), "mine")))
+    actor, queries = actor_of(call, use_cases), use_cases.queries
+    create = use_cases.authority.verdict(actor, Act.CREATE)
+    desk = Desk(
+        clusters=queries.list(actor, "mine"),
+        waiting=queries.approvals(actor),
+        standing=queries.standing(actor),
+        closed="" if create.allowed else create.message,
+    )
+    return ShowHome(home_view(desk))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
 from slack_bolt import Ack, App, BoltContext, BoltResponse
 
 from blocks import ids
-from handlers import calls, commands, decisions, forms, home, unknown
-from handlers.answers import Courier, Surface
-from handlers.calls import Call, UseCases
+from blocks.tongue import ENGLISH, speaking
+from handlers import calls, clicks, commands, decisions, forms, home, unknown
+from handlers.answers import Answer, Courier, Say, ShowHome, Surface
+from handlers.calls import Call, UseCases, Via
 from handlers.errors import Handler, guarded, own_fault, said
 
 __all__ = ["REFUSAL", "ROUTES", "UseCases", "register"]
@@ -30,6 +31,7 @@ class On(Enum):
     COMMAND = "command"
     ACTION = "block_actions"
     VIEW = "view_submission"
+    OPTIONS = "block_suggestion"
     EVENT = "event"
 
 
@@ -46,14 +48,23 @@ ROUTES = (
     Route(On.COMMAND, COMMAND, commands.run),
     Route(On.ACTION, ids.APPROVE, decisions.approve),
     Route(On.ACTION, ids.DENY, decisions.deny),
-    Route(On.ACTION, ids.RETRY, decisions.retry),
-    Route(On.ACTION, ids.DELETE, decisions.delete),
-    Route(On.ACTION, ids.DELETE_ASKED, decisions.delete_asked),
-    Route(On.ACTION, ids.DELETE_KEPT, decisions.delete_kept),
+    Route(On.ACTION, ids.CHANGE, decisions.change),
+    Route(On.ACTION, ids.RETRY, clicks.retry),
+    Route(On.ACTION, ids.VERIFY, clicks.verify),
+    Route(On.ACTION, ids.EXTEND, clicks.extend),
+    Route(On.ACTION, ids.PARK, clicks.park),
+    Route(On.ACTION, ids.RESUME, clicks.resume),
+    Route(On.ACTION, ids.DELETE, clicks.delete),
+    Route(On.ACTION, ids.DELETE_ASKED, clicks.delete_asked),
+    Route(On.ACTION, ids.DELETE_KEPT, clicks.delete_kept),
     Route(On.ACTION, ids.OPEN_CREATE, forms.open_form),
+    *(Route(On.ACTION, field, forms.changed) for field in ids.PRICED_FIELDS),
     Route(On.ACTION, ANY, unknown.button),
     Route(On.VIEW, ids.CREATE_VIEW, forms.submit),
+    Route(On.VIEW, ids.CHANGE_VIEW, decisions.changed),
     Route(On.VIEW, ANY, unknown.form),
+    Route(On.OPTIONS, ids.GPU, forms.types),
+    Route(On.OPTIONS, ANY, unknown.options),
     Route(On.EVENT, "app_home_opened", home.opened),
     Route(On.EVENT, ANY, unknown.event),
 )
@@ -62,6 +73,7 @@ READERS: Mapping[On, Callable[[Mapping[str, Any]], Call]] = {
     On.COMMAND: calls.from_command,
     On.ACTION: calls.from_action,
     On.VIEW: calls.from_form,
+    On.OPTIONS: calls.from_options,
     On.EVENT: calls.from_event,
 }
 
@@ -73,6 +85,7 @@ def register(app: App, use_cases: UseCases, surface: Surface) -> None:
         On.COMMAND: app.command,
         On.ACTION: app.action,
         On.VIEW: app.view,
+        On.OPTIONS: app.options,
         On.EVENT: app.event,
     }
     for route in ROUTES:
@@ -86,10 +99,20 @@ def _listener(
     def listen(ack: Ack, body: dict[str, Any], context: BoltContext) -> None:
         call = READERS[route.on](body)
         refusal = context.get(REFUSAL)
-        answer = said(call, refusal) if refusal else guarded(route.handler, call, use_cases)
-        courier.deliver(answer, call, ack)
+        with speaking(ENGLISH):  # until it is known who asks
+            answer = said(call, refusal) if refusal else guarded(route.handler, call, use_cases)
+            courier.deliver(answer, call, ack)
+            if call.on_home and isinstance(answer, Say):
+                _redraw(call, use_cases, courier)
 
     return listen
+
+
+def _redraw(call: Call, use_cases: UseCases, courier: Courier) -> None:
+    """The Home tab as it is after a click on it: nobody else would bring it up to date."""
+    drawn: Answer = guarded(home.opened, replace(call, via=Via.EVENT, value="home"), use_cases)
+    if isinstance(drawn, ShowHome):
+        courier.draw(drawn, call)
 
 
 def _fault(courier: Courier) -> Callable[[Exception, dict[str, Any]], BoltResponse]:
@@ -105,5 +128,5 @@ def _fault(courier: Courier) -> Callable[[Exception, dict[str, Any]], BoltRespon
 def _kind(body: Mapping[str, Any]) -> On:
     if isinstance(body.get("command"), str):
         return On.COMMAND
-    named = {"block_actions": On.ACTION, "view_submission": On.VIEW}
+    named = {kind.value: kind for kind in On if kind not in (On.COMMAND, On.EVENT)}
     return named.get(str(body.get("type")), On.EVENT)

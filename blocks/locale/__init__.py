@@ -1,0 +1,1 @@
+"""The sentences of raygpu in other languages, one gettext catalogue each."""
