@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+from collections.abc import Callable
 from functools import cached_property
 
 from dramatiq.brokers.redis import RedisBroker
@@ -18,26 +19,42 @@ from adapters.clock import SharedClock, SystemClock
 from adapters.dramatiq_queue import DramatiqQueue, build_broker
 from adapters.eks import EksAddons, EksControlPlanes, EksNodeGroups
 from adapters.eks_access import EksAccessEntries
+from adapters.fleet import EksFleet
 from adapters.kube import EksTokens, HttpWire, KubeApiServer, KubeDevicePluginSets, KubeSmokePods
 from adapters.leftovers import AwsLeftovers
+from adapters.permissions import IamPermissions, Place
 from adapters.prices import AwsPrices
-from adapters.slack_notifier import SlackBoard, SlackPeople, SlackSurface, make_client
+from adapters.slack_board import SlackBoard
+from adapters.slack_people import SlackPeople, SlackWorkspace
+from adapters.slack_surface import SlackReplies, SlackSurface
+from adapters.slack_wire import make_client
 from bot.identifiers import RandomIdentifiers
+from bot.measures import MEASURES
 from bot.settings import Settings
 from domain.capacity import Foundation, Subnet
-from domain.lifecycle import is_live
 from handlers.routes import UseCases
+from services.admin import Admin
+from services.authority import Authority
+from services.changes import Changes
 from services.decisions import Decisions
-from services.deletions import Deletions
+from services.doctor import Doctor, Instruments
+from services.errands import PREFIX, Chores, Desk, Errander, ErrandRunner
+from services.herald import Herald
+from services.intake import Intake
 from services.observer import Eyes, Observer
 from services.performer import Performer
+from services.ports import Beats, Clusters, StoreFacts, Switches
 from services.queries import Queries
 from services.reconciler import Crew, Reconciler
 from services.requests import Requests
 from services.surveyor import Surveyor
+from services.sweeper import Lookout, Sweeper
 from services.teller import Teller
 from services.ticker import Ticker
 from services.waker import Waker
+
+PEOPLE_TIMEOUT_S = 1
+ANSWER_TIMEOUT_S = 2
 
 
 class Bootstrap:
@@ -72,48 +89,119 @@ class Bootstrap:
     @cached_property
     def use_cases(self) -> UseCases:
         """What the listeners call."""
-        clusters = redis_store.RedisClusters(self.ack_redis, is_live)
-        waker = Waker(self._due(self.ack_redis), DramatiqQueue(build_broker(self.ack_redis)))
+        redis, clock = self.ack_redis, self.clock
+        clusters, accounts = redis_store.RedisClusters(redis, MEASURES), redis_store.RedisAccounts(redis)
+        queue, authority = DramatiqQueue(build_broker(redis)), self._authority(redis)
+        switches, waker, ids = redis_store.RedisSwitches(redis), Waker(self._due(redis), queue), RandomIdentifiers()
         return UseCases(
             requests=Requests(
                 clusters=clusters,
                 waker=waker,
                 catalogue=TableCatalogue(),
                 prices=self._prices,
-                ids=RandomIdentifiers(),
-                clock=self.clock,
-                rules=self._rules,
+                ids=ids,
+                clock=clock,
+                authority=authority,
+                accounts=accounts,
             ),
-            decisions=Decisions(clusters=clusters, waker=waker, clock=self.clock, rules=self._rules),
-            deletions=Deletions(clusters=clusters, waker=waker, clock=self.clock, rules=self._rules),
-            queries=Queries(clusters=clusters, clock=self.clock, rules=self._rules),
-            people=SlackPeople(make_client(self.settings.bot_token, self.settings.slack_api_url, timeout_s=1)),
+            decisions=Decisions(clusters=clusters, waker=waker, clock=clock, authority=authority, accounts=accounts),
+            changes=Changes(clusters=clusters, waker=waker, clock=clock, authority=authority, accounts=accounts),
+            queries=Queries(
+                clusters=clusters,
+                clock=clock,
+                authority=authority,
+                trail=redis_store.RedisTrail(redis),
+                accounts=accounts,
+            ),
+            admin=Admin(switches=switches, clock=clock, authority=authority),
+            errander=Errander(errands=redis_store.RedisErrands(redis), queue=queue, authority=authority, ids=ids),
+            people=self._people,
+            authority=authority,
             rules=self._rules,
-            clock=self.clock,
+            clock=clock,
         )
 
     @cached_property
     def surface(self) -> SlackSurface:
         """Slack as the listeners answer through it."""
         url = self.settings.slack_api_url
-        return SlackSurface(make_client(self.settings.bot_token, url, timeout_s=2), url)
+        return SlackSurface(make_client(self.settings.bot_token, url, timeout_s=ANSWER_TIMEOUT_S), url)
 
     @cached_property
     def reconciler(self) -> Reconciler:
-        """What the worker runs."""
-        eyes = self._eyes
-        clusters = redis_store.RedisClusters(self.redis, is_live)
-        board = SlackBoard(make_client(self.settings.bot_token, self.settings.slack_api_url))
+        """What a worker does with the id of a cluster."""
+        redis, eyes, clock = self.redis, self._eyes, self.clock
+        clusters, states = redis_store.RedisClusters(redis, MEASURES), redis_store.RedisCardStates(redis)
+        authority = self._authority(redis)
+        board = SlackBoard(make_client(self.settings.bot_token, self.settings.slack_api_url), self._rules.language)
         crew = Crew(
             observer=Observer(eyes),
             performer=Performer(eyes, self._capacity),
-            surveyor=Surveyor(capacity=self._capacity, planes=eyes.planes, prices=self._prices),
-            teller=Teller(board=board, states=redis_store.RedisCardStates(self.redis), clock=self.clock),
+            intake=Intake(
+                surveyor=Surveyor(capacity=self._capacity, planes=eyes.planes, prices=self._prices),
+                authority=authority,
+                clusters=clusters,
+                accounts=redis_store.RedisAccounts(redis),
+                people=self._people,
+            ),
+            teller=Teller(board=board, states=states, clock=clock),
+            herald=Herald(board=board, states=states, people=self._people, clusters=clusters, clock=clock),
             prices=self._prices,
         )
         # A container's host name and pid come again after a restart; a lease must not.
         owner = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
-        return Reconciler(crew=crew, clusters=clusters, due=self._due(self.redis), clock=self.clock, owner=owner)
+        return Reconciler(
+            crew=crew, clusters=clusters, due=self._due(redis), clock=clock, authority=authority, owner=owner
+        )
+
+    @cached_property
+    def errands(self) -> ErrandRunner:
+        """What a worker does with an errand."""
+        redis, authority = self.redis, self._authority(self.redis)
+        clusters, beats = redis_store.RedisClusters(redis, MEASURES), self.beats
+        desk = Desk(
+            errands=redis_store.RedisErrands(redis),
+            replies=SlackReplies(self.settings.slack_api_url),
+            people=self._people,
+            beats=beats,
+        )
+        sweeper = Sweeper(
+            lookout=Lookout(EksFleet(self._session), self._eyes.groups, self._capacity),
+            clusters=clusters,
+            waker=Waker(self._due(redis), DramatiqQueue(self.broker)),
+            beats=beats,
+            clock=self.clock,
+            authority=authority,
+        )
+        store, switches = redis_store.RedisStoreFacts(redis), redis_store.RedisSwitches(redis)
+        doctor = self.doctor(store=store, beats=beats, switches=switches, clusters=clusters)
+        return ErrandRunner(desk=desk, authority=authority, doctor=doctor, sweeper=sweeper)
+
+    def work(self) -> Callable[[str], None]:
+        """What a worker does with a message: an errand, or the id of a cluster to visit. Built before any thread runs it."""
+        errands, reconciler = self.errands, self.reconciler
+
+        def take(message: str) -> None:
+            if message.startswith(PREFIX):
+                errands.run(message)
+            else:
+                reconciler.visit(message)
+
+        return take
+
+    def doctor(self, *, store: StoreFacts, beats: Beats, switches: Switches, clusters: Clusters) -> Doctor:
+        """The doctor over what is remembered in one place; Slack and AWS are those of this process."""
+        instruments = Instruments(
+            workspace=SlackWorkspace(make_client(self.settings.bot_token, self.settings.slack_api_url)),
+            store=store,
+            beats=beats,
+            switches=switches,
+            clusters=clusters,
+            access=self._eyes.access,
+            permissions=IamPermissions(self._session, self._eyes.access.own_principal, self._place()),
+            capacity=self._capacity,
+        )
+        return Doctor(instruments=instruments, rules=self._rules, socket_mode=self.settings.socket_mode)
 
     @cached_property
     def ticker(self) -> Ticker:
@@ -122,13 +210,31 @@ class Bootstrap:
             due=self._due(self.redis),
             queue=DramatiqQueue(self.broker),
             once=redis_store.RedisOnce(self.redis),
-            clusters=redis_store.RedisClusters(self.redis, is_live),
+            clusters=redis_store.RedisClusters(self.redis, MEASURES),
         )
+
+    @cached_property
+    def chores(self) -> Chores:
+        """What the scheduler gives to workers."""
+        return Chores(queue=DramatiqQueue(self.broker), once=redis_store.RedisOnce(self.redis))
+
+    @cached_property
+    def beats(self) -> redis_store.RedisBeats:
+        """Where the loops of this process give signs of life."""
+        return redis_store.RedisBeats(self.redis)
+
+    def _authority(self, client: Redis) -> Authority:
+        return Authority(rules=self._rules, switches=redis_store.RedisSwitches(client), clock=self.clock)
 
     def _due(self, client: Redis) -> redis_store.RedisDueSet:
         clock = self.clock
         speed = (lambda: clock.speed) if isinstance(clock, SharedClock) else 1.0
         return redis_store.RedisDueSet(client, speed=speed)
+
+    @cached_property
+    def _people(self) -> SlackPeople:
+        client = make_client(self.settings.bot_token, self.settings.slack_api_url, timeout_s=PEOPLE_TIMEOUT_S)
+        return SlackPeople(client, self._rules.user_groups)
 
     @cached_property
     def _session(self) -> AwsSession:
@@ -152,6 +258,13 @@ class Bootstrap:
             for region, found in config.foundations.items()
         }
         return AwsCapacity(self._session, given, config.foundation_stack)
+
+    def _place(self) -> Place:
+        """Permissions are asked for the first region: the foundation's policies are the same in each."""
+        config, region = self.settings.config, self._rules.regions[0]
+        given = config.foundations.get(region)
+        roles = (given.cluster_role, given.node_role) if given is not None else ("", "")
+        return Place(region, config.foundation_stack, *roles)
 
     @cached_property
     def _eyes(self) -> Eyes:

@@ -86,6 +86,26 @@ def setup(
     sys.exit(run_setup(tuple(region or ()), plan, typer.echo))
 
 
+@app.command()
+def doctor() -> None:
+    """Examine raygpu: Slack, Redis, AWS, loops, configuration. Exit code 1 when something is to be mended."""
+    settings = _settings()
+    from bot.checkup import run_doctor
+
+    sys.exit(run_doctor(settings, typer.echo))
+
+
+@app.command()
+def audit(
+    since: Annotated[str, typer.Option(help="A time span (7d, 12h) or an ISO date or time, UTC. Default: all.")] = "",
+    cluster: Annotated[str, typer.Option(help="The name or the id of a cluster, ended ones as well.")] = "",
+) -> None:
+    """Print the audit as JSON lines, oldest first."""
+    from bot.audit import audit as print_audit
+
+    print_audit(since, cluster)
+
+
 def main() -> None:
     """The console script."""
     for entry in metadata.entry_points(group="raygpu.commands"):

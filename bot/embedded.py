@@ -35,7 +35,7 @@ class EmbeddedValkey:
         self._dir.mkdir(parents=True, exist_ok=True)
         with (self._dir / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # two bots that start at once must not open the same file twice
-            url = self._standing()
+            url = self.standing()
             if url is None:
                 self._server = _started(self._dir)
                 url = f"redis://127.0.0.1:{self._server.port}/0"
@@ -49,7 +49,7 @@ class EmbeddedValkey:
             self._server = None
             self._note.unlink(missing_ok=True)
 
-    def _standing(self) -> str | None:
+    def standing(self) -> str | None:
         """The URL of a server left by an earlier bot, if it answers and serves this very folder."""
         try:
             url = str(json.loads(self._note.read_text(encoding="utf-8"))["url"])

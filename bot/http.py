@@ -21,6 +21,7 @@ from prometheus_client import Counter, Histogram
 from slack_bolt import BoltRequest, BoltResponse
 
 from domain.errors import OutsideError
+from domain.words import say
 from handlers.routes import REFUSAL
 from services.ports import Once
 
@@ -33,7 +34,7 @@ WINDOW_S = 300
 REPLAY_S = 600
 MOST_FIELDS = 200
 MALFORMED = "The body is not what Slack sends."
-WRITES_DOWN = "raygpu cannot write anything down right now, so nothing was done. Try again in a minute."
+WRITES_DOWN = say("raygpu cannot write anything down right now, so nothing was done. Try again in a minute.")
 # What Bolt's own constructors raise on a body of the wrong shape.
 SHAPE_ERRORS = (TypeError, AttributeError, LookupError, ValueError, RecursionError)
 

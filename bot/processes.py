@@ -11,7 +11,7 @@ from adapters.dramatiq_queue import VisitWorker, start_worker
 from bot.bootstrap import Bootstrap
 from bot.embedded import EmbeddedValkey
 from bot.http import HttpLayer, Probes
-from bot.scheduler import PriceTick, Ticks
+from bot.scheduler import DoorWatch, PriceTick, Ticks
 from bot.server import Part, Process, Server
 from bot.settings import Settings
 from bot.slack_app import SocketDoor, build_app
@@ -38,7 +38,7 @@ class WorkerPart:
 
     def start(self) -> None:
         """Starts its threads; they take messages at once."""
-        self._worker = start_worker(self._bootstrap.broker, self._bootstrap.reconciler.visit, WORKER_THREADS)
+        self._worker = start_worker(self._bootstrap.broker, self._bootstrap.work(), WORKER_THREADS)
 
     def stop(self) -> None:
         """Takes nothing new, lets visits under way end."""
@@ -104,15 +104,14 @@ def _process(bootstrap: Bootstrap, roles: Roles) -> Process:
     settings, clock = bootstrap.settings, bootstrap.clock
     worker = WorkerPart(bootstrap) if roles.worker else None
     stepped = clock.stepped if isinstance(clock, SharedClock) else _never
-    ticks = Ticks(bootstrap.ticker, stepped, settings.clock_speed) if roles.ticks else None
+    ticks = None
+    if roles.ticks:
+        ticks = Ticks(bootstrap.ticker, bootstrap.chores, bootstrap.beats, stepped, settings.clock_speed)
     parts: list[Part] = [part for part in (worker, ticks) if part is not None]
-    if roles.web:
-        parts.append(PriceTick(bootstrap.use_cases.requests.refresh_prices))
     app = build_app(bootstrap.use_cases, bootstrap.surface, token=settings.bot_token, api_url=settings.slack_api_url)
-    door = None
-    if roles.web and settings.socket_mode:
-        door = SocketDoor(app, settings.app_token, settings.slack_api_url)
-        parts.append(door)
+    door = SocketDoor(app, settings.app_token, settings.slack_api_url) if roles.web and settings.socket_mode else None
+    if roles.web:
+        parts += [PriceTick(bootstrap.use_cases.requests.refresh_prices), *_door_parts(bootstrap, door)]
     health = Health(bootstrap, worker, ticks, door)
     layer = HttpLayer(
         app.dispatch,
@@ -122,6 +121,13 @@ def _process(bootstrap: Bootstrap, roles: Roles) -> Process:
         Probes(health.healthy, health.ready),
     )
     return Process(layer, tuple(parts))
+
+
+def _door_parts(bootstrap: Bootstrap, door: SocketDoor | None) -> tuple[Part, ...]:
+    """The way in for Slack, and the watch over it."""
+    if door is None:
+        return (DoorWatch(bootstrap.beats, lambda: True, "http"),)
+    return door, DoorWatch(bootstrap.beats, lambda: door.is_connected, "socket")
 
 
 def _never() -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bot.config import Config, load
+from bot.config import Config, ConfigError, load
 
 SECRETS = ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_APP_TOKEN", "RAYGPU_REDIS_URL")
 
@@ -72,8 +72,8 @@ def read() -> Settings:
     config = Config()
     try:
         config = load(env.raygpu_config)
-    except ValueError as error:
-        faults.append(str(error))
+    except ConfigError as error:
+        faults += error.faults
     faults += _missing(env)
     if faults:
         raise SettingsError(faults)
@@ -97,8 +97,8 @@ def read_config() -> Config:
     path = os.environ.get("RAYGPU_CONFIG")
     try:
         return load(Path(path) if path else None)
-    except ValueError as error:
-        raise SettingsError([str(error)]) from None
+    except ConfigError as error:
+        raise SettingsError(list(error.faults)) from None
 
 
 def _from_files(faults: list[str]) -> dict[str, Any]:

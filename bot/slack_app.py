@@ -16,7 +16,7 @@ from slack_sdk.socket_mode.builtin import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web import WebClient
 
-from adapters.slack_notifier import SLACK, is_direct
+from adapters.slack_wire import SLACK, is_direct
 from handlers.answers import Surface
 from handlers.routes import UseCases, register
 
