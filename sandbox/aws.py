@@ -16,7 +16,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from sandbox import aws_wire
 from sandbox.aws_moto import Moto
 from sandbox.aws_wire import Asked, Reply, Scope
-from sandbox.world import ec2, parameters
+from sandbox.world import ec2, iam, parameters
 from sandbox.world.errors import AwsError
 from sandbox.world.world import World
 
@@ -134,6 +134,8 @@ class AwsServer:
             return any(name.startswith(parameters.PREFIXES) for name in names)
         if asked.service == "ec2":
             return str(asked.operation.name) in ec2.WIRE_OPERATIONS
+        if asked.service == "iam":
+            return str(asked.operation.name) in iam.WIRE_OPERATIONS
         return asked.service in _WORLD_SERVICES
 
     def _ask_world(self, asked: Asked, scope: Scope, request_id: str) -> Reply:

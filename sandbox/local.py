@@ -6,6 +6,7 @@ Only endpoints differ from the real thing: the bot is a process of its own with 
 from __future__ import annotations
 
 import base64
+import json
 import shutil
 import socket
 import tempfile
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import redis
 import uvicorn
 import yaml
@@ -39,11 +41,25 @@ REGION = "us-west-2"
 BOT_TOKEN = "xoxb-sandbox-bot"  # noqa: S105 - the sandbox's own Slack knows no other
 APP_TOKEN = "xapp-sandbox-app"  # noqa: S105 - likewise
 SIGNING_SECRET = "sandbox-signing-secret"  # noqa: S105 - likewise
+PRINCIPALS = {"U0ALICE": [f"arn:aws:iam::{ACCOUNT}:role/alice"], "U0BOB": [f"arn:aws:iam::{ACCOUNT}:role/bob"]}
 CONFIG = {
     "regions": [REGION],
     "gpu_types": ["g4dn.xlarge", "g5.xlarge", "g5.2xlarge", "g5.12xlarge", "g6.xlarge", "g6e.xlarge", "p5.48xlarge"],
     "approvers": ["U0BOB", "U0BORIS"],
     "admins": ["U0CAROL"],
+    "groups": {"leads": ["U0CAROL"]},
+    "teams": {"vision": ["U0ALICE", "U0BOB"]},
+    "approval": [
+        {"approvals": 2, "group": "approvers", "gpu_types": ["p5.48xlarge"]},
+        {"approvals": 1, "group": "approvers"},
+    ],
+    "quotas": {  # none in $/h: it would refuse types whose price is unknown in the first seconds after a start
+        "user": {"clusters": 50, "gpus": 400},
+        "team": {"gpus": 800},
+        "all": {"clusters": 200, "gpus": 2000},
+    },
+    "budgets": {"user": 50_000, "teams": {"vision": 2_000}, "second_tier": "leads"},
+    "principals": PRINCIPALS,
 }
 HEARTBEAT_S = 0.2
 SERVER_PATIENCE_S = 30.0
@@ -100,6 +116,7 @@ class LocalWorld:
         self._share_clock(redis_url)
         env = self._environment(endpoint, redis_url, self._aws.credentials())
         self._lay_foundation(env)
+        _make_roles(env)
         self._thread(self._beat)
         base = self._serve()
         env["SLACK_API_URL"] = f"{base}/api/"
@@ -192,6 +209,21 @@ class LocalWorld:
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         self._threads.append(thread)
+
+
+def _make_roles(env: dict[str, str]) -> None:
+    """The IAM roles of people that the configuration names; EKS lets in only principals that exist."""
+    iam = boto3.client(
+        "iam",
+        endpoint_url=env["AWS_ENDPOINT_URL"],
+        region_name=REGION,
+        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+    )
+    trusted = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [trusted]})
+    for arn in (arn for arns in PRINCIPALS.values() for arn in arns):
+        iam.create_role(RoleName=arn.rpartition("/")[2], AssumeRolePolicyDocument=policy)
 
 
 def is_free(port: int) -> bool:

@@ -19,6 +19,7 @@ from adapters.aws_session import AwsSession
 from adapters.capacity import AwsCapacity
 from adapters.eks import EksAddons, EksControlPlanes, EksNodeGroups
 from adapters.eks_access import EksAccessEntries
+from adapters.fleet import EksFleet
 from adapters.leftovers import AwsLeftovers
 from adapters.prices import AwsPrices
 from domain.capacity import Foundation, Subnet
@@ -141,3 +142,4 @@ class MemoryAws:
         self.capacity = AwsCapacity(session, laid)
         self.prices = AwsPrices(session, _WorldTime(world))
         self.leftovers = AwsLeftovers(session)
+        self.fleet = EksFleet(session)

@@ -35,7 +35,11 @@ class BlockView:
         """All blocks in order."""
         for block in blocks:
             with tag("div", f"bk bk-{block['type']}", data_block_id=block["block_id"]):
-                self._drawers[block["type"]](block)
+                self.draw_inside(block)
+
+    def draw_inside(self, block: Json) -> None:
+        """One block, without a box around it."""
+        self._drawers[block["type"]](block)
 
     def _html(self, text: Json) -> str:
         return text_html(text, self._reader)
@@ -101,11 +105,23 @@ class BlockView:
         markup(f"<pre>{escape(block['text'])}</pre>")
 
     def _input(self, block: Json) -> None:
+        self.input_label(block)
+        self.input_control(block)
+        self.input_notes(block)
+
+    def input_label(self, block: Json) -> None:
+        """What stands above a field."""
         with tag("label", "bk-label"):
             markup(plain_html(block["label"]["text"]), kind="span")
             if block.get("optional"):
                 tag("span", "bk-optional", text=" (optional)")
+
+    def input_control(self, block: Json) -> None:
+        """The field itself."""
         self._elements.draw(Place(block, block["element"]))
+
+    def input_notes(self, block: Json) -> None:
+        """What stands below a field: its error, its hint."""
         error = self._surface.errors.get(block["block_id"]) if isinstance(self._surface, View) else None
         if error:
             tag("div", "bk-error", text=error, testid=f"error-{block['block_id']}")

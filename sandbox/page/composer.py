@@ -5,27 +5,12 @@ from collections.abc import Awaitable, Callable
 
 from nicegui.events import GenericEventArguments
 
+from blocks.manual import COMMANDS
 from sandbox.page.dom import TO_VALUE, markup, tag
 
 COMMAND = "/raygpu"
-HINTS: tuple[tuple[str, str, str], ...] = (
-    ("create", "[NAME] [--gpu g5.xlarge] [--gpus N] [--ttl 8h]", "A GPU cluster; without a name a form opens"),
-    ("list", "[mine|team|all]", "Clusters with owner, state and price"),
-    ("status", "NAME", "One cluster's card and GPU scorecard"),
-    ("verify", "NAME", "Prove the GPUs again"),
-    ("extend", "NAME 4h", "More time"),
-    ("keep", "NAME until …", "Not before a date"),
-    ("park", "NAME", "GPU nodes to zero, sizes remembered"),
-    ("resume", "NAME", "GPU nodes back"),
-    ("scale", "NAME N", "Another number of GPU nodes"),
-    ("delete", "NAME", "Delete, with a receipt"),
-    ("access", "NAME [@user]", "Access for you or a teammate"),
-    ("transfer", "NAME @user", "A new owner"),
-    ("manifest", "NAME", "A RayCluster that fits"),
-    ("cost", "[NAME|me|team|all] [7d]", "What it costs"),
-    ("history", "NAME", "What happened to a cluster"),
-    ("doctor", "", "Checks of the installation"),
-    ("help", "[command]", "All commands"),
+HINTS: tuple[tuple[str, str, str], ...] = tuple(
+    (command.name, command.usage.removeprefix(command.name).strip(), command.does) for command in COMMANDS
 )
 MOST_HINTS = 7
 _SEND_ON_ENTER = """(event) => {
@@ -42,8 +27,7 @@ def matching_hints(text: str) -> list[tuple[str, str, str]]:
     command, space, rest = text.partition(" ")
     if not text.startswith("/") or not COMMAND.startswith(command) or (space and command != COMMAND):
         return []
-    word, complete, _ = rest.partition(" ")
-    return [hint for hint in HINTS if hint[0] == word or (not complete and hint[0].startswith(word))]
+    return [hint for hint in HINTS if hint[0].startswith(rest) or rest.startswith(f"{hint[0]} ")]
 
 
 class Composer:

@@ -97,11 +97,12 @@ class Conversation:
             return False
         if row is None:
             with self._list:
-                element = tag("article", testid="message", data_ts=message.ts, data_user=message.user)
+                element = tag("article", data_ts=message.ts, data_user=message.user)
             if index < len(self._rows):
                 element.move(self._list, index)
             row = self._rows[message.ts] = _Row(state, element)
         row.state = state
+        row.element.props["data-testid"] = "reply" if reply else "message"
         row.element.clear()
         kinds = ["message", "reply" if reply else "", "ephemeral" if message.ephemeral_to else ""]
         row.element.classes(replace=" ".join(kinds))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from nicegui import Client, background_tasks, run, ui
@@ -10,10 +11,11 @@ from sandbox.page.blocks_view import BlockView
 from sandbox.page.composer import COMMAND, Composer
 from sandbox.page.conversation import Conversation, Looks
 from sandbox.page.dom import markup, tag
+from sandbox.page.live_blocks import LiveBlocks
 from sandbox.page.modal import Dialogs, ModalLayer
 from sandbox.page.mrkdwn import Reader
 from sandbox.page.panel import FaultMenu, WorldColumn
-from sandbox.page.sidebar import HOME, Sidebar
+from sandbox.page.sidebar import HOME, Hands, Sidebar
 from sandbox.page.world import WorldPanel
 from sandbox.slack import Misuse, SlackError, SlackSandbox
 from sandbox.slack.gestures import Surface
@@ -36,16 +38,18 @@ class Desk:
         self._state = slack.state
         self._user = user
         self._messages_id = slack.state.direct_messages(user.id).id
-        self._place = place if place in (HOME, self._messages_id) else slack.state.main_channel().id
+        self._place = place if place in (HOME, *self._places()) else slack.state.main_channel().id
         self._client: Client = ui.context.client
         self._loop = asyncio.get_running_loop()
         self._waking = False
         self._submitting: set[str] = set()
+        self._telling = asyncio.Lock()
+        self._told: dict[tuple[str, str], int] = {}
         self._read = {channel: self._newest(channel) for channel in self._places()}
         self._reader = Reader(user_name=self._user_name, channel_name=self._channel_name, tz=user.tz)
         with tag("div", "desk"):
-            self._sidebar = Sidebar(user, slack.state.people(), self.go, self._switch)
-            self._sidebar.fill(slack.state.channels(), slack.state.direct_messages(user.id))
+            self._sidebar = Sidebar(user, slack.state.people(), self.go, Hands(self._switch, self._speak))
+            self._fill_sidebar()
             with tag("main", "slack"):
                 self._head = tag("header", "place-head")
                 self._stage = tag("div", "stage")
@@ -53,14 +57,19 @@ class Desk:
             WorldColumn(world, FaultMenu(slack, world), self._dialogs.notice)
             self._modals = ModalLayer(self._drawer, self._submit, self._close)
         self._conversation: Conversation | None = None
-        self._home_hash = ""
+        self._home: LiveBlocks | None = None
         self._enter_place()
         self._client.on_delete(slack.state.subscribe(self._changed))
 
     # what the tab shows
 
     def _places(self) -> list[str]:
-        return [*(channel.id for channel in self._state.channels()), self._messages_id]
+        own = [channel.id for channel in self._state.channels() if self._user.id in channel.members]
+        return [*own, self._messages_id]
+
+    def _fill_sidebar(self) -> None:
+        channels = [channel for channel in self._state.channels() if self._user.id in channel.members]
+        self._sidebar.fill(channels, self._state.direct_messages(self._user.id))
 
     def _newest(self, channel: str) -> str:
         messages = self._state.visible(self._user.id, channel)
@@ -105,31 +114,32 @@ class Desk:
         else:
             self._refresh_home()
         self._modals.refresh(self._state.views.stack(self._user.id))
+        if self._sidebar.places() != {HOME, *self._places()}:
+            self._fill_sidebar()
         self._sidebar.show(self._place, {channel: self._unread(channel) for channel in self._places()})
 
     def _unread(self, channel: str) -> int:
         messages = self._state.visible(self._user.id, channel)
-        return sum(message.ts > self._read[channel] and message.user != self._user.id for message in messages)
+        return sum(message.ts > self._read.get(channel, "") and message.user != self._user.id for message in messages)
 
     def _refresh_home(self) -> None:
         home = self._state.views.home(self._user.id)
-        digest = home.hash if home is not None else "none"
-        if digest == self._home_hash:
+        if self._home is not None:
+            self._home.refresh()
             return
-        self._home_hash = digest
         self._stage.clear()
         with self._stage, tag("div", "home", testid="app-home"):
             if home is None:
                 tag("p", "bk-hint", text="raygpu has not published a Home tab yet.")
             else:
-                self._drawer(home).draw(home.body["blocks"])
+                self._home = LiveBlocks(self._drawer(home), home)
 
     def _enter_place(self) -> None:
         """Build the middle column for the current place."""
         self._head.clear()
         self._stage.clear()
         self._conversation = None
-        self._home_hash = ""
+        self._home = None
         with self._head:
             self._draw_head()
         if self._place != HOME:
@@ -173,6 +183,9 @@ class Desk:
         place = self._place if self._place != self._messages_id else ""
         ui.navigate.to(f"/?user={user_id}&place={place}")
 
+    def _speak(self, locale: str) -> None:
+        self._state.put_person(replace(self._state.user(self._user.id), locale=locale))
+
     async def _send(self, text: str) -> None:
         word, _, rest = text.strip().partition(" ")
         if word == COMMAND:
@@ -193,7 +206,21 @@ class Desk:
             value = place.element.get("value")
         elif value in (None, "") and isinstance(surface, Message):
             return  # back to the placeholder: Slack sends nothing
-        reply = await self._deliver(self._slack.gestures.click, self._user.id, surface, place.action_id, value)
+        if isinstance(surface, View) and place.element["type"] != "button":
+            await self._tell(surface, place, value)
+        else:
+            await self._click(surface, place, value)
+
+    async def _tell(self, view: View, place: Place, value: Any) -> None:
+        """A field that tells the bot at once: one after the other, and of one field's only the newest."""
+        number = self._told[place.key] = self._told.get(place.key, 0) + 1
+        async with self._telling:
+            if number == self._told[place.key]:
+                await self._click(view, place, value)
+
+    async def _click(self, surface: Surface, place: Place, value: Any) -> None:
+        click = self._slack.gestures.click
+        reply = await self._deliver(click, self._user.id, surface, place.action_id, value, place.block_id)
         error = getattr(reply, "error", None)
         if error is not None:
             self._dialogs.notice(FAILURES.get(error, error))

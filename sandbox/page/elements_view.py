@@ -1,6 +1,5 @@
 """Block Kit's interactive elements as native controls: buttons, selects, pickers and inputs."""
 
-import json
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -9,13 +8,32 @@ from nicegui.events import GenericEventArguments
 
 from sandbox.page.dom import TO_VALUE, initial_value, markup, tag
 from sandbox.page.mrkdwn import Reader, plain_html, text_html
+from sandbox.page.search_view import Search
 from sandbox.slack.gestures import Surface
 from sandbox.slack.model import Json, View
-from sandbox.slack.values import MANY_OPTIONS, TEXT_TYPES, Place, empty, entered, is_stateful, options_of
+from sandbox.slack.values import (
+    EXTERNAL,
+    MANY_OPTIONS,
+    ON_CHARACTER,
+    ON_ENTER,
+    TEXT_TYPES,
+    Place,
+    empty,
+    entered,
+    is_stateful,
+    options_of,
+    tells_at_once,
+    triggers,
+)
 
 _NATIVE = {"datepicker": "date", "timepicker": "time", "number_input": "number", "email_text_input": "email"}
 _BOXES = """(event) => emit([...event.target.closest('[data-boxes]').querySelectorAll('input:checked')]
   .map((box) => box.value))"""
+_ENTER = "(event) => { event.preventDefault(); emit(event.target.value); }"
+_SHOW_MENU = "(event) => event.target.lastElementChild?.scrollIntoView({ block: 'nearest' })"
+_CLOSE_MENU = "(event) => { event.target.closest('details').open = false; emit(); }"
+PAUSE_SECONDS = 0.3
+"""So long Slack's client waits for the next character before it tells the app (on_character_entered)."""
 _SECONDS = "(event) => emit(event.target.value ? Math.floor(new Date(event.target.value).getTime() / 1000) : null)"
 
 
@@ -49,8 +67,10 @@ class ElementView:
         kind = place.element["type"]
         if kind == "button":
             self._button(place)
-        elif kind in ("external_select", "multi_external_select"):
-            self._search(place)
+        elif kind == "overflow":
+            self._overflow(place)
+        elif kind in EXTERNAL:
+            Search(self._actor, self._surface, place, self._current, self._changed(place)).draw()
         elif kind in ("checkboxes", "radio_buttons", "multi_static_select"):
             self._boxes(place)
         elif kind == "datetimepicker":
@@ -83,10 +103,25 @@ class ElementView:
     def _changed(self, place: Place) -> Callable[[GenericEventArguments], Any]:
         """What happens on a new value: a form field is filled in, everything else tells the bot at once."""
         surface = self._surface
-        quiet = place.block["type"] == "input" and not place.block.get("dispatch_action")
-        if quiet and isinstance(surface, View):
+        if isinstance(surface, View) and not tells_at_once(place):
             return lambda event: self._actor.enter(surface, place, event.args)
         return lambda event: self._actor.press(surface, place, event.args)
+
+    def _overflow(self, place: Place) -> None:
+        menu = tag("details", "bk-overflow", testid=place.action_id, data_block=place.block_id)
+        menu.on("toggle", js_handler=_SHOW_MENU)
+        with menu:
+            tag("summary", "bk-button", text="⋯", title="More")
+            with tag("div", "bk-menu"):
+                for option in place.element["options"]:
+                    item = tag("button", "bk-result", type="button", data_value=option["value"])
+                    with item:
+                        markup(plain_html(option["text"]["text"]), kind="span")
+                    item.on(
+                        "click",
+                        lambda _, value=option["value"]: self._actor.press(self._surface, place, value),
+                        js_handler=_CLOSE_MENU,
+                    )
 
     def _current(self, place: Place) -> Any:
         """What stands in the element now: entered, chosen by this person, or initial."""
@@ -106,19 +141,34 @@ class ElementView:
             testid=place.action_id,
             type=None if kind == "textarea" else _NATIVE.get(element["type"], "text"),
             step="any" if element.get("is_decimal_allowed") else None,
-            placeholder=_placeholder(element),
+            placeholder=placeholder(element),
             rows=3 if kind == "textarea" else None,
             autocomplete="off",
         )
         initial_value(control, str(self._current(place) or ""))
-        control.on("input" if element["type"] in TEXT_TYPES else "change", self._changed(place), js_handler=TO_VALUE)
+        surface = self._surface
+        if element["type"] not in TEXT_TYPES or not isinstance(surface, View):
+            control.on("change", self._changed(place), js_handler=TO_VALUE)
+            return
+        control.on("input", lambda event: self._actor.enter(surface, place, event.args), js_handler=TO_VALUE)
+        if tells_at_once(place):
+            self._tell(control, place)
+
+    def _tell(self, control: Element, place: Place) -> None:
+        """A text field with dispatch_action tells the bot on Enter, after each character, or both."""
+        when = triggers(place.element)
+        if ON_ENTER in when and not place.element.get("multiline"):
+            control.on("keydown.enter", self._changed(place), js_handler=_ENTER)
+        if ON_CHARACTER in when:
+            told = self._changed(place)
+            control.on("input", told, js_handler=TO_VALUE, throttle=PAUSE_SECONDS, leading_events=False)
 
     def _select(self, place: Place) -> None:
         current = self._current(place)
         chosen = current.get("value") if isinstance(current, dict) else current
         control = tag("select", "bk-select", testid=place.action_id)
         with control:
-            tag("option", text=_placeholder(place.element) or "Select an option", value="", selected=not chosen)
+            tag("option", text=placeholder(place.element) or "Select an option", value="", selected=not chosen)
             self._options(place, chosen)
         control.on("change", self._changed(place), js_handler=TO_VALUE)
 
@@ -156,50 +206,11 @@ class ElementView:
                     if option.get("description"):
                         markup(text_html(option["description"], self._reader), "bk-hint", kind="span")
 
-    def _search(self, place: Place) -> None:
-        """An external select: a query, and the bot's options as a list to pick from."""
-        current = self._current(place)
-        first = current[0] if isinstance(current, list) and current else current
-        shown = first["text"]["text"] if first else ""
-        with tag("div", "bk-search"):
-            query = tag("input", "bk-field", testid=place.action_id, placeholder=_placeholder(place.element))
-            query.props["autocomplete"] = "off"
-            initial_value(query, shown)
-            results = tag("div", "bk-results", testid=f"{place.action_id}-options")
-
-        async def look(event: GenericEventArguments) -> None:
-            options = await self._actor.suggest(self._surface, place, str(event.args))
-            if results.is_deleted:
-                return
-            results.clear()
-            with results:
-                for option in options:
-                    self._result(place, option, query, results)
-
-        query.on("input", look, js_handler=TO_VALUE, throttle=0.2)
-        query.on("focus", look, js_handler=TO_VALUE)
-
-    def _result(self, place: Place, option: Json, query: Element, results: Element) -> None:
-        text = option["text"]["text"]
-        item = tag("button", "bk-result", text=text, type="button", data_value=option["value"])
-        changed = self._changed(place)
-
-        async def pick(event: GenericEventArguments) -> None:
-            several = place.element["type"] in MANY_OPTIONS
-            event.args = [*(self._current(place) or []), option] if several else option
-            query.client.run_javascript(f"getHtmlElement({query.id}).value = {json.dumps(text)}")
-            results.clear()
-            outcome = changed(event)
-            if outcome is not None:
-                await outcome
-
-        item.on("click", pick)
-
 
 def _option(option: Json, chosen: Any) -> None:
     tag("option", text=option["text"]["text"], value=option["value"], selected=option["value"] == chosen)
 
 
-def _placeholder(element: Json) -> str | None:
+def placeholder(element: Json) -> str | None:
     text = element.get("placeholder", {}).get("text")
     return None if text is None else str(text)

@@ -89,6 +89,9 @@ _ICONS: dict[str, tuple[str, str]] = {
     "heavy_minus_sign": ("remove", GREY),
     "heavy_plus_sign": ("add", GREY),
     "skull": ("dangerous", GREY),
+    "parking": ("local_parking", BLUE),
+    "ice_cube": ("ac_unit", BLUE),
+    "arrow_up_down": ("swap_vert", BLUE),
 }
 _CHARACTERS = {
     "✅": "white_check_mark",
@@ -144,6 +147,9 @@ _CHARACTERS = {
     "📦": "package",
     "☁": "cloud",
     "❄": "snowflake",
+    "🅿": "parking",
+    "🧊": "ice_cube",
+    "↕": "arrow_up_down",
 }
 _NAMED = re.compile(r":([a-z0-9_+-]{1,40}):(?::skin-tone-[2-6]:)?")
 _LITERAL = re.compile("(" + "|".join(map(re.escape, _CHARACTERS)) + ")\ufe0f?")

@@ -1,4 +1,4 @@
-"""The layer above the page: the person's open modal, confirm dialogs and short notices."""
+"""The layer above the page: the person's open modal, which changes while it is filled in, confirm dialogs and notices."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,6 +8,7 @@ from nicegui.element import Element
 
 from sandbox.page.blocks_view import BlockView
 from sandbox.page.dom import markup, tag
+from sandbox.page.live_blocks import LiveBlocks
 from sandbox.page.mrkdwn import Reader, text_html
 from sandbox.slack.acks import BANNER
 from sandbox.slack.model import Json, View
@@ -19,26 +20,31 @@ Closer = Callable[[View, bool], Awaitable[None]]
 
 
 class ModalLayer:
-    """Shows the top of the person's modal stack and redraws it only when it changed."""
+    """Shows the top of the person's modal stack; a view that is updated is brought to its new state in place."""
 
     def __init__(self, drawer: Callable[[View], BlockView], submit: Callable[[View], Awaitable[None]], close: Closer):
         self._drawer = drawer
         self._submit = submit
         self._close = close
-        self._shown: tuple[str, str, str] | None = None
+        self._frame: str | None = None
+        self._banner: Element | None = None
+        self._blocks: LiveBlocks | None = None
         self._layer = tag("div", "layer")
 
     def refresh(self, stack: list[View]) -> None:
         """Bring the layer to the state of the stack."""
         top = stack[-1] if stack else None
-        state = (top.id, top.hash, repr(top.errors)) if top is not None else None
-        if state == self._shown:
-            return
-        self._shown = state
-        self._layer.clear()
-        if top is not None:
-            with self._layer:
-                self._draw(top, depth=len(stack))
+        frame = _frame(top, len(stack)) if top is not None else None
+        if frame != self._frame:
+            self._frame, self._banner, self._blocks = frame, None, None
+            self._layer.clear()
+            if top is not None:
+                with self._layer:
+                    self._draw(top, depth=len(stack))
+        elif self._blocks is not None:
+            self._blocks.refresh()
+        if top is not None and self._banner is not None:
+            self._show_banner(self._banner, top.errors.get(BANNER, ""))
 
     def _draw(self, view: View, depth: int) -> None:
         async def submit() -> None:
@@ -59,9 +65,8 @@ class ModalLayer:
                     markup("close", "material-icons", kind="i")
                 closer.on("click", close_all)
             with tag("div", "modal-body"):
-                if view.errors.get(BANNER):
-                    tag("div", "banner", text=view.errors[BANNER], testid="modal-banner")
-                self._drawer(view).draw(view.body["blocks"])
+                self._banner = tag("div", "banner-box")
+                self._blocks = LiveBlocks(self._drawer(view), view)
             with tag("footer"):
                 default = "Close" if depth == 1 else "Back"
                 words = (view.body.get("close") or {}).get("text", default)
@@ -69,6 +74,17 @@ class ModalLayer:
                 if view.body.get("submit"):
                     words = view.body["submit"]["text"]
                     tag("button", "bk-button primary", text=words, type="submit", testid="modal-submit")
+
+    def _show_banner(self, box: Element, sentence: str) -> None:
+        box.clear()
+        if sentence:
+            with box:
+                tag("div", "banner", text=sentence, testid="modal-banner")
+
+
+def _frame(view: View, depth: int) -> str:
+    """What the modal looks like around its blocks; another view, title or button makes it a new one."""
+    return repr((view.id, depth, *(view.body.get(key) for key in ("title", "submit", "close"))))
 
 
 class Dialogs:

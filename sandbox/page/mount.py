@@ -8,8 +8,7 @@ from nicegui import ui
 
 from sandbox.page.desk import Desk
 from sandbox.page.world import WorldPanel
-from sandbox.slack import SlackError, SlackSandbox
-from sandbox.slack.people import PEOPLE
+from sandbox.slack import SlackSandbox
 
 STYLE = Path(__file__).parent / "page.css"
 
@@ -25,11 +24,8 @@ def mount(app: FastAPI, slack: SlackSandbox, world: WorldPanel) -> None:
     def page(request: Request, user: str = "", place: str = "") -> None:
         slack.learn_base_url(str(request.base_url))
         ui.add_css(STYLE)
-        try:
-            person = slack.state.user(user)
-        except SlackError:
-            person = PEOPLE[0]
-        Desk(slack, world, PEOPLE[0] if person.is_bot else person, place)
+        first, *others = slack.state.people()
+        Desk(slack, world, next((person for person in others if person.id == user), first), place)
 
     nicegui_app.middleware_stack = None  # another server of this process (a test's) may have built it already
     ui.run_with(app, title="raygpu sandbox", tailwind=False, show_welcome_message=False)

@@ -4,7 +4,19 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from sandbox.slack.elements_schema import BUTTONS, ID, IMAGE, INPUTS, MENUS, SLACK_FILE, TYPE, plain, text
+from sandbox.slack.elements_schema import (
+    BUTTONS,
+    ID,
+    IMAGE,
+    INPUTS,
+    MENUS,
+    OPTION,
+    OPTION_GROUP,
+    SLACK_FILE,
+    TYPE,
+    plain,
+    text,
+)
 from sandbox.slack.errors import SlackError
 from sandbox.slack.model import Json
 from sandbox.slack.schema import Check, Problems, anything, boolean, both, by_type, items, one_of, record, string
@@ -114,6 +126,16 @@ def check_message_blocks(blocks: Any) -> list[Json]:
     if sum(len(part) for part in _texts(blocks)) > MESSAGE_CHARACTERS:
         raise SlackError("msg_blocks_too_long")
     return blocks
+
+
+_OFFER = record({}, {"options": items(OPTION, most=100, least=0), "option_groups": items(OPTION_GROUP, most=100)})
+
+
+def are_options(body: Any) -> bool:
+    """True when Slack would show the bot's answer to a block_suggestion: at most 100 options, or 100 groups of 100."""
+    problems: Problems = []
+    _OFFER(body, "", problems)
+    return not problems
 
 
 _VIEW_COMMON: dict[str, Check] = {

@@ -18,6 +18,7 @@ from sandbox.slack.schema import (
 
 ID = string(255)
 TYPE: dict[str, Check] = {"type": anything}
+TRIGGERS = ("on_enter_pressed", "on_character_entered")
 
 
 def plain(most: int) -> Check:
@@ -80,7 +81,7 @@ def _text_input(extra: dict[str, Check]) -> Check:
         "action_id": ID,
         "initial_value": string(3000, 0),
         "placeholder": plain(150),
-        "dispatch_action_config": record({}, {"trigger_actions_on": anything}),
+        "dispatch_action_config": record({"trigger_actions_on": items(one_of(*TRIGGERS), most=2)}),
         "focus_on_load": boolean,
     }
     return record(TYPE, {**fields, **extra})

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 
 class SlackError(Exception):
-    """A Web API refusal: HTTP 200 with `{"ok": false, "error": code}`; `messages` go into response_metadata."""
+    """A Web API refusal: HTTP 200 with `{"ok": false, "error": code}`; `messages` go into response_metadata, `fields`
+    beside the error."""
 
-    def __init__(self, code: str, messages: Sequence[str] = ()) -> None:
+    def __init__(self, code: str, messages: Sequence[str] = (), **fields: str) -> None:
         super().__init__(code)
         self.code = code
         self.messages = list(messages)
+        self.fields = fields
 
 
 class Misuse(Exception):

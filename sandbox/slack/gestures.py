@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.slack import payloads
 from sandbox.slack.acks import answer_command, answer_submission
+from sandbox.slack.blocks_check import are_options
 from sandbox.slack.delivery import Reply
 from sandbox.slack.entities import as_sent
 from sandbox.slack.errors import Misuse, SlackError
@@ -14,12 +15,14 @@ from sandbox.slack.messages import Draft
 from sandbox.slack.model import BOT_USER_ID, Conversation, Json, Message, User, View
 from sandbox.slack.values import (
     EXTERNAL,
+    MIN_QUERY_LENGTH,
     Place,
     Suggest,
     client_errors,
     is_stateful,
     options_of,
     places,
+    tells_at_once,
     typed_value,
 )
 
@@ -87,15 +90,20 @@ class Gestures:
             raise Misuse(f"{user_id} has no open view {view_id}.")
         return view
 
-    def click(self, user_id: str, surface: Surface, action_id: str, value: Any = None) -> Reply:
+    def click(
+        self, user_id: str, surface: Surface, action_id: str, value: Any = None, block_id: str | None = None
+    ) -> Reply:
         """Press a button (a confirm dialog counts as confirmed) or choose in a select (`value` picks the option).
 
+        An input block without dispatch_action only takes the value: the bot hears of it on submit, so status is 0.
         Raises Misuse: 404 where there is no such element, 400 where a button or option has another value.
         """
         user = self._person(user_id)
         self._refuse_outage()
-        place = _find(blocks_of(surface), action_id, value)
+        place = _find(blocks_of(surface), action_id, value, block_id)
         typed = self._choice(user, surface, place, value)
+        if not tells_at_once(place):
+            return Reply(status=0, ms=0)
         trigger_id = self._state.triggers.issue(user.id)
         press = payloads.Press(user=user, pressed=payloads.action(place, typed), trigger_id=trigger_id)
         if isinstance(surface, View):
@@ -177,10 +185,17 @@ class Gestures:
         return self._slack.events.send("app_home_opened", body)
 
     def suggest(self, user_id: str, surface: Surface, action_id: str, query: str) -> list[Json]:
-        """The options the bot offers for a query in an external select; empty where it gives none."""
+        """The options the bot offers for a query in an external select; empty where it gives none.
+
+        Slack's client asks only from `min_query_length` characters on, 3 where the element does not say.
+        """
         user = self._person(user_id)
         self._refuse_outage()
-        place = _find(blocks_of(surface), action_id, None)
+        place = _find(blocks_of(surface), action_id)
+        if place.element["type"] not in EXTERNAL:
+            raise Misuse(f"{action_id!r} is no external select.", status=400)
+        if len(query) < place.element.get("min_query_length", MIN_QUERY_LENGTH):
+            return []
         return self._ask(user, surface, place, query)
 
     def _asker(self, user: User, surface: Surface, place: Place) -> Suggest | None:
@@ -198,9 +213,7 @@ class Gestures:
             shown = {"channel": {"id": channel.id, "name": channel.name}, "message": surface.public()}
         payload = payloads.block_suggestion(user=user, place=place, query=query, container=container, surface=shown)
         reply = self._slack.courier.deliver("interactive", payload)
-        if not reply.ok or not isinstance(reply.body, dict):
-            return []
-        return options_of(reply.body)[:100]
+        return options_of(reply.body) if reply.ok and are_options(reply.body) else []
 
     def _person(self, user_id: str) -> User:
         try:
@@ -231,17 +244,20 @@ class Gestures:
             raise Misuse(f"Slack is down for another {seconds:.0f} s.", status=503)
 
 
-def _find(blocks: list[Json], action_id: str, value: Any) -> Place:
-    """The element of this action_id; among several buttons of one id the value decides."""
-    found = [place for place in places(blocks) if place.action_id == action_id]
+def _find(blocks: list[Json], action_id: str, value: Any = None, block_id: str | None = None) -> Place:
+    """The element of this action_id; among several of one id the block decides, or the value that it has or offers."""
+    found = [place for place in places(blocks) if place.action_id == action_id and block_id in (None, place.block_id)]
     if not found:
         offered = ", ".join(place.action_id for place in places(blocks)) or "none"
         raise Misuse(f"There is no element with action_id {action_id!r} there; it has {offered}.")
-    if value is None or found[0].element["type"] != "button":
+    if value is None:
         return found[0]
     for place in found:
-        if place.element.get("value") == str(value):
+        values = {str(option["value"]) for option in options_of(place.element)} | {str(place.element.get("value"))}
+        if str(value) in values:
             return place
+    if found[0].element["type"] != "button":
+        return found[0]
     raise Misuse(f"The button {action_id!r} has another value than {value!r}.", status=400)
 
 

@@ -14,6 +14,8 @@ APP_ID = "A0RAYGPU"
 BOT_USER_ID = "U0RAYGPUBOT"
 BOT_ID = "B0RAYGPU"
 MAIN_CHANNEL = "C0RAYGPU"
+SCOPES = ("chat:write", "commands", "im:write", "usergroups:read", "users:read")
+"""The bot scopes of the app, as its manifest asks for them."""
 SLACKBOT_ID = "USLACKBOT"
 
 
@@ -27,9 +29,13 @@ class User:
     title: str = ""
     tz: str = "Europe/Berlin"
     locale: str = "en-US"
+    team_id: str = TEAM_ID
     is_admin: bool = False
     is_restricted: bool = False
+    is_ultra_restricted: bool = False
+    is_stranger: bool = False
     is_bot: bool = False
+    deleted: bool = False
 
     def public(self, *, include_locale: bool = False) -> Json:
         """The `user` object of users.info."""
@@ -41,7 +47,7 @@ class User:
             "real_name_normalized": self.real_name,
             "display_name_normalized": self.name,
             "title": self.title,
-            "team": TEAM_ID,
+            "team": self.team_id,
             "status_text": "",
             "status_emoji": "",
         }
@@ -49,10 +55,10 @@ class User:
             profile["email"] = f"{self.name}@raygpu.example"
         user: Json = {
             "id": self.id,
-            "team_id": TEAM_ID,
+            "team_id": self.team_id,
             "name": self.name,
             "real_name": self.real_name,
-            "deleted": False,
+            "deleted": self.deleted,
             "tz": self.tz,
             "tz_label": moment.tzname() or self.tz,
             "tz_offset": int(offset.total_seconds()) if offset is not None else 0,
@@ -61,15 +67,25 @@ class User:
             "is_owner": False,
             "is_primary_owner": False,
             "is_restricted": self.is_restricted,
-            "is_ultra_restricted": False,
+            "is_ultra_restricted": self.is_ultra_restricted,
             "is_bot": self.is_bot,
             "is_app_user": False,
-            "is_stranger": False,
+            "is_stranger": self.is_stranger,
             "updated": 1790000000,
         }
         if include_locale:
             user["locale"] = self.locale
         return user
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserGroup:
+    """A user group (`S…`): a name for several people."""
+
+    id: str
+    handle: str
+    name: str
+    users: tuple[str, ...]
 
 
 @dataclass(kw_only=True)

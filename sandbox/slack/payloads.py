@@ -35,7 +35,7 @@ def slash_command(*, user: User, channel: Conversation, text: str, trigger_id: s
 def _interaction(kind: str, user: User, trigger_id: str | None) -> Json:
     payload: Json = {
         "type": kind,
-        "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": TEAM_ID},
+        "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": user.team_id},
         "api_app_id": APP_ID,
         "token": VERIFICATION_TOKEN,
         "team": {"id": TEAM_ID, "domain": TEAM_DOMAIN},

@@ -1,6 +1,6 @@
 """Who is in the sandbox's workspace (DESIGN §8) and which conversations are open when it starts."""
 
-from sandbox.slack.model import BOT_USER_ID, MAIN_CHANNEL, SLACKBOT_ID, Conversation, User
+from sandbox.slack.model import BOT_USER_ID, MAIN_CHANNEL, SLACKBOT_ID, Conversation, User, UserGroup
 
 PEOPLE = (
     User(id="U0ALICE", name="alice", real_name="Alice Adler", title="Researcher", tz="Europe/Berlin"),
@@ -12,6 +12,10 @@ PEOPLE = (
 BOTS = (
     User(id=BOT_USER_ID, name="raygpu", real_name="raygpu", title="App", tz="UTC", is_bot=True),
     User(id=SLACKBOT_ID, name="slackbot", real_name="Slackbot", tz="UTC", is_bot=True),
+)
+USER_GROUPS = (
+    UserGroup(id="S0LEADS", handle="leads", name="Leads", users=("U0CAROL", "U0BORIS")),
+    UserGroup(id="S0ML", handle="ml", name="Machine learning", users=("U0ALICE", "U0BOB")),
 )
 
 

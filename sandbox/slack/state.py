@@ -6,8 +6,17 @@ from sandbox.slack.changes import Changes, Listener
 from sandbox.slack.errors import SlackError
 from sandbox.slack.files import FileShelf
 from sandbox.slack.messages import MessageStore
-from sandbox.slack.model import BOT_USER_ID, MAIN_CHANNEL, SLACKBOT_ID, Conversation, Message, User
-from sandbox.slack.people import PEOPLE, conversations, direct_message_id, everyone
+from sandbox.slack.model import (
+    BOT_USER_ID,
+    MAIN_CHANNEL,
+    SCOPES,
+    SLACKBOT_ID,
+    Conversation,
+    Message,
+    User,
+    UserGroup,
+)
+from sandbox.slack.people import USER_GROUPS, conversations, direct_message_id, everyone
 from sandbox.slack.triggers import TriggerIds
 from sandbox.slack.views import ViewStacks
 
@@ -21,7 +30,9 @@ class SlackState:
         self.views = ViewStacks(self.changes)
         self.files = FileShelf(self.changes)
         self.triggers = TriggerIds(self.changes)
+        self.scopes = frozenset(SCOPES)
         self._users = everyone()
+        self._user_groups = {group.id: group for group in USER_GROUPS}
         self._conversations = conversations()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
@@ -29,8 +40,35 @@ class SlackState:
         return self.changes.subscribe(listener)
 
     def people(self) -> list[User]:
-        """The humans of the workspace, in the order of DESIGN §8."""
-        return list(PEOPLE)
+        """The humans of the workspace, those of DESIGN §8 first."""
+        with self.changes.lock:
+            return [user for user in self._users.values() if not user.is_bot]
+
+    def put_person(self, person: User) -> None:
+        """Let somebody join (the main channel too), or describe a person anew."""
+        with self.changes.lock:
+            self._users[person.id] = person
+            self.main_channel().members.add(person.id)
+            self.changes.publish("people")
+
+    def put_channel(self, channel: Conversation) -> None:
+        """Open a channel, or replace one."""
+        with self.changes.lock:
+            self._conversations[channel.id] = channel
+            self.changes.publish("people")
+
+    def put_user_group(self, group: UserGroup) -> None:
+        """Make a user group, or change who is in it."""
+        with self.changes.lock:
+            self._user_groups[group.id] = group
+
+    def user_group(self, group_id: str) -> UserGroup:
+        """A user group by id. Raises no_such_subteam."""
+        with self.changes.lock:
+            group = self._user_groups.get(group_id)
+        if group is None:
+            raise SlackError("no_such_subteam")
+        return group
 
     def user(self, user_id: str) -> User:
         """A user by id. Raises user_not_found."""

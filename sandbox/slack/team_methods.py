@@ -25,6 +25,11 @@ def users_info(call: Call) -> Json:
     return {"user": user.public(include_locale=call.flag("include_locale"))}
 
 
+def user_group_members(call: Call) -> Json:
+    """usergroups.users.list: who is in a user group."""
+    return {"users": list(call.state.user_group(call.need("usergroup")).users)}
+
+
 def conversations_open(call: Call) -> Json:
     """conversations.open: direct messages with one person (the app's world has no group conversations)."""
     users = [user for user in call.need("users").split(",") if user]
@@ -78,6 +83,7 @@ def connections_open(call: Call) -> Json:
 METHODS: dict[str, Method] = {
     "auth.test": auth_test,
     "users.info": users_info,
+    "usergroups.users.list": user_group_members,
     "conversations.open": conversations_open,
     "conversations.info": conversations_info,
     "files.getUploadURLExternal": get_upload_url,

@@ -14,6 +14,8 @@ TEXT_TYPES = {"plain_text_input", "number_input", "email_text_input", "url_text_
 ONE_OPTION = {"static_select", "external_select", "radio_buttons", "overflow"}
 MANY_OPTIONS = {"multi_static_select", "multi_external_select", "checkboxes"}
 EXTERNAL = {"external_select", "multi_external_select"}
+MIN_QUERY_LENGTH = 3
+ON_ENTER, ON_CHARACTER = "on_enter_pressed", "on_character_entered"
 _KEYS = {
     **dict.fromkeys(TEXT_TYPES, "value"),
     **dict.fromkeys(ONE_OPTION, "selected_option"),
@@ -87,6 +89,16 @@ def is_stateful(element: Json) -> bool:
     return element["type"] in _KEYS and element["type"] != "overflow"
 
 
+def tells_at_once(place: Place) -> bool:
+    """True where a new value goes to the bot: everywhere but in input blocks without dispatch_action."""
+    return bool(place.block["type"] != "input" or place.block.get("dispatch_action"))
+
+
+def triggers(element: Json) -> set[str]:
+    """When a text input with dispatch_action tells the bot: on Enter, on each character, or both."""
+    return set((element.get("dispatch_action_config") or {}).get("trigger_actions_on") or [ON_ENTER])
+
+
 def empty(element: Json) -> Json:
     """The typed value of an element nobody touched: its initial value, or nothing."""
     key = _KEYS[element["type"]]
@@ -101,6 +113,29 @@ def initial_values(blocks: list[Json]) -> dict[str, dict[str, Json]]:
         if is_stateful(place.element):
             values.setdefault(place.block_id, {})[place.action_id] = empty(place.element)
     return values
+
+
+def kept_values(blocks: list[Json], held: dict[str, dict[str, Json]]) -> dict[str, dict[str, Json]]:
+    """`state.values` of a view that was updated: what stood in an input of the same block_id, action_id and type stays
+    (views.update, "preserving input entry"), but for options that are not offered any more."""
+    values = initial_values(blocks)
+    for place in places(blocks):
+        before = held.get(place.block_id, {}).get(place.action_id)
+        if before is not None and before["type"] == place.element["type"]:
+            values[place.block_id][place.action_id] = _still_offered(place.element, before)
+    return values
+
+
+def _still_offered(element: Json, typed: Json) -> Json:
+    kind = element["type"]
+    if kind in EXTERNAL or kind not in ONE_OPTION | MANY_OPTIONS:
+        return typed
+    offered = {option["value"]: option for option in options_of(element)}
+    if kind in MANY_OPTIONS:
+        chosen = [offered[option["value"]] for option in entered(typed) if option["value"] in offered]
+        return {"type": kind, "selected_options": chosen}
+    chosen_one = entered(typed)
+    return {"type": kind, "selected_option": offered.get(chosen_one["value"]) if chosen_one else None}
 
 
 def entered(typed: Json) -> Any:

@@ -10,7 +10,7 @@ from sandbox.slack.changes import Changes
 from sandbox.slack.errors import SlackError
 from sandbox.slack.messages import with_ids
 from sandbox.slack.model import Json, View
-from sandbox.slack.values import initial_values
+from sandbox.slack.values import initial_values, kept_values
 
 STACK_DEPTH = 3  # root and two pushed views
 
@@ -53,11 +53,10 @@ class ViewStacks:
         with self._changes.lock:
             if expected_hash and expected_hash != view.hash:
                 raise SlackError("hash_conflict")
-            entered = view.values
             view.body = {**body, "blocks": with_ids(body["blocks"])}
             view.hash = _hash(view.body)
             view.errors = {}
-            view.values = _keep(entered, initial_values(view.body["blocks"]))
+            view.values = kept_values(view.body["blocks"], view.values)
             self._changes.publish("views")
             return view
 
@@ -135,15 +134,3 @@ class ViewStacks:
 def _hash(body: Json) -> str:
     digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:8]
     return f"{time.time():.6f}.{digest}"
-
-
-def _keep(entered: dict[str, dict[str, Json]], fresh: dict[str, dict[str, Json]]) -> dict[str, dict[str, Json]]:
-    """Fresh initial values, overridden by what was entered in inputs of the same block_id, action_id and type."""
-    kept = {}
-    for block_id, actions in fresh.items():
-        old = entered.get(block_id, {})
-        kept[block_id] = {
-            action_id: old[action_id] if action_id in old and old[action_id]["type"] == value["type"] else value
-            for action_id, value in actions.items()
-        }
-    return kept

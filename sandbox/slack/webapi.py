@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from sandbox.slack.assembly import SlackSandbox
 
 METHODS: dict[str, Method] = {**chat_methods.METHODS, **view_methods.METHODS, **team_methods.METHODS}
-SCOPES = "commands,chat:write,files:write,im:write,users:read,users:read.email"
+# The bot scope of each method (its page in Slack's reference); the others take a token of any scope.
+SCOPE_OF = {
+    **dict.fromkeys(chat_methods.METHODS, "chat:write"),
+    "conversations.info": "channels:read",
+    "conversations.open": "im:write",
+    "files.completeUploadExternal": "files:write",
+    "files.getUploadURLExternal": "files:write",
+    "usergroups.users.list": "usergroups:read",
+    "users.info": "users:read",
+}
 
 
 def web_api_router(slack: "SlackSandbox") -> APIRouter:
@@ -38,7 +47,7 @@ def web_api_router(slack: "SlackSandbox") -> APIRouter:
         lost = method == "chat.postMessage" and answer["ok"]
         if lost and slack.fault_state.take("slack_timeout_after_post", method) is not None:
             _hang_up(request)
-        return JSONResponse(answer, headers={"x-oauth-scopes": SCOPES})
+        return JSONResponse(answer, headers={"x-oauth-scopes": ",".join(sorted(slack.state.scopes))})
 
     @router.post("/upload/v1/{file_id}")
     async def upload(file_id: str, request: Request) -> Response:
@@ -83,6 +92,7 @@ async def _answer(slack: "SlackSandbox", method: str, request: Request) -> Json:
             raise SlackError("unknown_method")
         args = await _arguments(request)
         _check_token(slack, method, request, args)
+        _check_scope(slack, method)
         base_url = str(request.base_url).rstrip("/")
         call = Call(
             args=args,
@@ -93,7 +103,7 @@ async def _answer(slack: "SlackSandbox", method: str, request: Request) -> Json:
         )
         return {"ok": True, **METHODS[method](call)}
     except SlackError as error:
-        answer: Json = {"ok": False, "error": error.code}
+        answer: Json = {"ok": False, "error": error.code, **error.fields}
         if error.messages:
             answer["response_metadata"] = {"messages": error.messages}
         return answer
@@ -126,6 +136,13 @@ def _check_token(slack: "SlackSandbox", method: str, request: Request, args: dic
     wants_app_token = method == "apps.connections.open"
     if wants_app_token != (token == slack.app_token):
         raise SlackError("not_allowed_token_type")
+
+
+def _check_scope(slack: "SlackSandbox", method: str) -> None:
+    """Raises missing_scope, which names the scope needed and those there are."""
+    needed = SCOPE_OF.get(method)
+    if needed is not None and needed not in slack.state.scopes:
+        raise SlackError("missing_scope", needed=needed, provided=",".join(sorted(slack.state.scopes)))
 
 
 async def _uploaded(request: Request) -> bytes:

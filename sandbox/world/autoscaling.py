@@ -73,10 +73,16 @@ def _instance(instance: Instance) -> dict[str, Any]:
         "InstanceId": instance.id,
         "InstanceType": instance.type,
         "AvailabilityZone": instance.zone,
-        "LifecycleState": "Pending" if instance.state == "pending" else "InService",
+        "LifecycleState": _lifecycle(instance),
         "HealthStatus": "Healthy",
         "ProtectedFromScaleIn": False,
     }
+
+
+def _lifecycle(instance: Instance) -> str:
+    if instance.leaving:
+        return "Terminating:Wait"
+    return "Pending" if instance.state == "pending" else "InService"
 
 
 def describe_scaling_activities(world: World, call: Call) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from sandbox.world import catalogue, cluster_life, scaling
 from sandbox.world.eks_reads import INSIGHTS
 from sandbox.world.errors import AwsError
 from sandbox.world.gate import Trap
+from sandbox.world.iam import known_actions
 from sandbox.world.quotas import QUOTAS
 from sandbox.world.state import Artifact, Cluster, Issue
 from sandbox.world.validation import service_model
@@ -124,6 +125,12 @@ class AwsFaults:
         """A permission is missing."""
         _check_call(service, operation)
         self._world.gate.deny(service, operation, None if count is None else _whole("count", count, least=1))
+
+    def permission_missing(self, action: str) -> None:
+        """An IAM action is not allowed: the call is refused, and IAM's simulation says so."""
+        if action not in known_actions():
+            raise ValueError(f"The bot's role has no action {action} (such as eks:CreateCluster or iam:PassRole).")
+        self._world.gate.take_permission(action)
 
     def slow(self, service: str, seconds: Any) -> None:
         """Every answer of a service takes that long in real seconds (on the wire only); 0 ends it."""
@@ -248,6 +255,11 @@ _CATALOGUE: tuple[tuple[str, tuple[str, ...], str], ...] = (
         "access_denied",
         ("service", "operation", "count?"),
         "The permission is missing, until cleared or for `count` calls.",
+    ),
+    (
+        "permission_missing",
+        ("action",),
+        "The bot's role lacks an IAM action (eks:CreateCluster, iam:PassRole) until cleared: call and simulation.",
     ),
     ("slow", ("service", "seconds"), "Every answer of a service takes that many real seconds; 0 ends it."),
     ("spot_interruption", ("cluster", "group?"), "EC2 takes one Spot instance of the cluster back."),

@@ -168,8 +168,14 @@ def list_nodegroups(world: World, call: Call) -> dict[str, Any]:
 
 
 def update_nodegroup_config(world: World, call: Call) -> dict[str, Any]:
-    """UpdateNodegroupConfig: sizes, labels and taints of a group that is ACTIVE (or DEGRADED, to scale it out)."""
+    """UpdateNodegroupConfig: sizes, labels and taints of a group that is ACTIVE (or DEGRADED, to scale it out).
+
+    The same token with the same parameters answers with the update that it started, and starts no other.
+    """
     cluster, group = nodegroup_of(world, call)
+    for known in cluster.updates.values():
+        if same_request(call.get("clientRequestToken"), (known.token, known.request), call):
+            return {"update": update_shape(known)}
     if group.status not in ("ACTIVE", "DEGRADED"):
         raise in_use(
             "Nodegroup cannot be updated as it is currently not in Active State",
@@ -186,6 +192,8 @@ def update_nodegroup_config(world: World, call: Call) -> dict[str, Any]:
         created_at=world.now,
         params=_update_params(call),
         nodegroup=group.name,
+        token=call.get("clientRequestToken"),
+        request=without_token(call),
     )
     cluster.updates[update.id] = update
     group_life.change_later(world, group, update, dict(call.params))

@@ -38,6 +38,10 @@ class Fleet:
         """The live instances of an Auto Scaling group, oldest first."""
         return list(self._by_asg.get(asg, {}).values())
 
+    def staying(self, asg: str) -> list[Instance]:
+        """Those of them that are not being drained on their way out."""
+        return [instance for instance in self.of(asg) if not instance.leaving]
+
     def get(self, instance_id: str) -> Instance | None:
         """An instance by id, also one that has just ended."""
         return self._all.get(instance_id)

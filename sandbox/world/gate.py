@@ -18,7 +18,17 @@ _THROTTLED = {
 }
 _DEFAULT_THROTTLED = ("ThrottlingException", "Rate exceeded", 400)
 # The prefix of IAM actions where it is not the name of the client.
-_ACTION_PREFIX = {"service-quotas": "servicequotas", "resourcegroupstaggingapi": "tag", "elbv2": "elasticloadbalancing"}
+_ACTION_PREFIX = {
+    "service-quotas": "servicequotas",
+    "resourcegroupstaggingapi": "tag",
+    "elbv2": "elasticloadbalancing",
+    "elb": "elasticloadbalancing",
+}
+_SERVICES = {
+    "servicequotas": ("service-quotas",),
+    "tag": ("resourcegroupstaggingapi",),
+    "elasticloadbalancing": ("elbv2", "elb"),
+}
 _DENIED_CODE = {
     "ec2": "UnauthorizedOperation",
     "autoscaling": "AccessDenied",
@@ -49,6 +59,7 @@ class Gate:
         self._traps: list[Trap] = []
         self._throttled_until: dict[str, float] = {}
         self._denied: dict[tuple[str, str], int | None] = {}
+        self._missing: set[str] = set()
         self.delays: dict[str, float] = {}
 
     def arm(self, trap: Trap) -> None:
@@ -63,8 +74,20 @@ class Gate:
         """Take a permission away, for `count` calls or until cleared."""
         self._denied[service, operation] = count
 
+    def take_permission(self, action: str) -> None:
+        """Take an IAM action (`eks:CreateCluster`, `iam:PassRole`) away until cleared."""
+        self._missing.add(action)
+
+    def is_denied(self, action: str) -> bool:
+        """Whether that IAM action is taken away, by itself or with its call, for good or for a while."""
+        prefix, _, operation = action.partition(":")
+        services = _SERVICES.get(prefix, (prefix,))
+        keys = [(service, name) for service in services for name in (operation, "*")]
+        return action in self._missing or any(key in self._denied for key in keys)
+
     def clear(self) -> None:
         """Everything works again."""
+        self._missing.clear()
         self._traps.clear()
         self._throttled_until.clear()
         self._denied.clear()
@@ -74,6 +97,8 @@ class Gate:
         """Raises AwsError when the call does not get through at all."""
         if now < self._throttled_until.get(service, 0.0):
             raise AwsError(*_THROTTLED.get(service, _DEFAULT_THROTTLED))
+        if f"{_ACTION_PREFIX.get(service, service)}:{operation}" in self._missing:
+            raise _denied(service, operation, caller)
         for key in ((service, operation), (service, "*")):
             if key in self._denied:
                 self._use_denial(key)

@@ -22,7 +22,6 @@ JOIN_LIMIT_S = 15 * 60.0
 DEGRADE_S = 15 * 60.0
 FORCED_FAILURE_S = 60.0
 UPDATE_S = 30.0
-DRAIN_S = 75.0
 GONE_S = (30.0, 60.0)
 
 
@@ -62,7 +61,7 @@ def watch(world: World, cluster: Cluster, group: Nodegroup) -> None:
 
 def _judge_create(world: World, cluster: Cluster, group: Nodegroup) -> None:
     age = world.now - group.created_at
-    live = world.fleet.of(group.asg)
+    live = world.fleet.staying(group.asg)
     forced = world.armed.take_group_failure(group.cluster, group.name) if age >= FORCED_FAILURE_S else None
     if forced is not None:
         _fail(group, [Issue(forced[0], forced[1], [group.asg])])
@@ -101,7 +100,7 @@ def launch_issues(world: World, group: Nodegroup) -> list[Issue]:
 
 def _judge_running(world: World, group: Nodegroup) -> None:
     """A group that stays short of nodes is DEGRADED; only instances that do launch take that away (roadmap 2326)."""
-    if len(world.fleet.of(group.asg)) >= group.desired:
+    if len(world.fleet.staying(group.asg)) >= group.desired:
         if group.status == "DEGRADED" and group.desired > 0:
             group.status, group.issues = "ACTIVE", []
         group.short_since = None
@@ -152,11 +151,9 @@ def end(world: World, cluster: Cluster, group: Nodegroup) -> None:
     group.status = "DELETING"
     group.desired = group.min_size = 0
     live = world.fleet.of(group.asg)
-    api = world.apis.get(cluster.key)
     for instance in live:
-        if instance.joined and api is not None:
-            api.drain(instance.node_name)
-    drained = world.now + (DRAIN_S if live else 0.0)
+        scaling.drain(world, instance)
+    drained = world.now + (scaling.DRAIN_S if live else 0.0)
     gone = drained + world.ids.jitter(f"gone:{group.arn}", *GONE_S)
     world.schedule(drained, lambda: _end_instances(world, cluster, group))
     world.schedule(gone, lambda: _remove(world, cluster, group))

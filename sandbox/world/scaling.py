@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 RUNNING_S = 15.0
 JOIN_S = (50.0, 70.0)
+DRAIN_S = 75.0
 TERMINATED_S = 30.0
 FORGET_S = 3600.0  # EC2 shows a terminated instance for about an hour
 RETRY_S = 20.0
@@ -28,9 +29,9 @@ def reconcile(world: World, group: Nodegroup) -> None:
         return
     group.tick += 1
     tick = group.tick
-    live = world.fleet.of(group.asg)
-    for surplus in live[group.desired :]:
-        _scale_in(world, surplus)
+    live = world.fleet.staying(group.asg)
+    for surplus in live[: max(0, len(live) - group.desired)]:  # OldestInstance
+        _scale_in(world, group, surplus)
     missing = group.desired - len(live)
     launched = True
     while missing > 0 and launched:
@@ -54,7 +55,7 @@ def _attempt(world: World, group: Nodegroup) -> bool:
     if not subnets:
         _fail(world, group, "The subnet ID does not exist. Launching EC2 instance failed.")
         return False
-    turn = (len(world.fleet.of(group.asg)) + group.attempt) % len(subnets)
+    turn = (len(world.fleet.staying(group.asg)) + group.attempt) % len(subnets)
     subnet = subnets[turn]
     first = ""
     for name in group.instance_types:
@@ -205,11 +206,25 @@ def _run(world: World, instance: Instance, activity: Activity) -> None:
     activity.ended_at = world.now
 
 
-def _scale_in(world: World, instance: Instance) -> None:
+def _scale_in(world: World, group: Nodegroup, instance: Instance) -> None:
+    """EKS drains a node before Auto Scaling ends its instance; until then it runs, and costs."""
+    instance.leaving = True
+    activity = _record(world, group, "InProgress", f"Terminating EC2 instance: {instance.id}")
+    drain(world, instance)
+    waits = DRAIN_S if instance.joined else 0.0
+    world.schedule(world.now + waits, lambda: _end_drained(world, instance, activity))
+
+
+def _end_drained(world: World, instance: Instance, activity: Activity) -> None:
+    terminate(world, instance)
+    activity.status, activity.ended_at = "Successful", world.now
+
+
+def drain(world: World, instance: Instance) -> None:
+    """Cordon the node of an instance and evict its pods."""
     api = world.api_of(instance)
     if instance.joined and api is not None:
         api.drain(instance.node_name)
-    terminate(world, instance)
 
 
 def terminate(world: World, instance: Instance) -> None:

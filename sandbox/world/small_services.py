@@ -1,4 +1,4 @@
-"""The few calls of STS, IAM, CloudWatch Logs and load balancing that raygpu makes, for the door without a wire."""
+"""The few calls of STS, CloudWatch Logs and load balancing that raygpu makes, for the door without a wire."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from sandbox.world.call import Call, Handler
 from sandbox.world.errors import AwsError
 from sandbox.world.network import MemoryNetwork
-from sandbox.world.timeline import utc
 
 if TYPE_CHECKING:
     from sandbox.world.world import World
@@ -16,16 +15,6 @@ if TYPE_CHECKING:
 def get_caller_identity(world: World, call: Call) -> dict[str, Any]:
     """STS GetCallerIdentity."""
     return {"Arn": call.caller, "Account": world.account, "UserId": "AIDAEXAMPLE"}
-
-
-def get_role(world: World, call: Call) -> dict[str, Any]:
-    """IAM GetRole of a registered role without a path."""
-    name = call.params["RoleName"]
-    arn = f"arn:aws:iam::{world.account}:role/{name}"
-    if not world.role_exists(arn):
-        raise AwsError("NoSuchEntity", f"The role with name {name} cannot be found.", 404)
-    role = {"RoleName": name, "Arn": arn, "Path": "/", "RoleId": "AROAEXAMPLE", "CreateDate": utc(world.started_at)}
-    return {"Role": role}
 
 
 def describe_log_groups(world: World, call: Call) -> dict[str, Any]:
@@ -62,7 +51,6 @@ def no_stack(_world: World, call: Call) -> dict[str, Any]:
 
 
 STS: dict[str, Handler] = {"GetCallerIdentity": get_caller_identity}
-IAM: dict[str, Handler] = {"GetRole": get_role}
 LOGS: dict[str, Handler] = {"DescribeLogGroups": describe_log_groups, "DeleteLogGroup": delete_log_group}
 ELBV2: dict[str, Handler] = {"DescribeLoadBalancers": no_load_balancers}
 ELB: dict[str, Handler] = {"DescribeLoadBalancers": no_classic_load_balancers}

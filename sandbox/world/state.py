@@ -21,13 +21,15 @@ class Issue:
 
 @dataclass(slots=True)
 class Update:
-    """An EKS update. `status`: InProgress, Failed, Cancelled, Successful."""
+    """An EKS update. `status`: InProgress, Failed, Cancelled, Successful. `token`, `request`: to know a repeated call."""
 
     id: str
     type: str
     created_at: float
     params: list[dict[str, str]]
     nodegroup: str | None = None
+    token: str | None = None
+    request: dict[str, Any] = field(default_factory=dict)
     status: str = "InProgress"
     errors: list[dict[str, Any]] = field(default_factory=list)
 
@@ -73,7 +75,10 @@ class Activity:
 
 @dataclass(slots=True)
 class Instance:
-    """An EC2 instance of a node group. `state`: pending, running, shutting-down, terminated."""
+    """An EC2 instance of a node group. `state`: pending, running, shutting-down, terminated.
+
+    `leaving`: its group has no place for it any more; it is drained, and billed until it ends.
+    """
 
     id: str
     region: str
@@ -90,6 +95,7 @@ class Instance:
     tags: dict[str, str]
     state: str = "pending"
     joined: bool = False
+    leaving: bool = False
     ended_at: float | None = None
 
     @property
