@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint lock faults browser
+.PHONY: help setup demo test check lint lock faults fuzz sentences browser
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -43,6 +43,12 @@ check: lint test ## all that must hold before a commit lands
 
 faults: $(READY) ## crash at every outside call of a create and of a delete (ten minutes)
 	$(BIN)/python benchmarks/faults.py
+
+fuzz: $(READY) ## 100,000 mutated payloads, each judged against the policy (five minutes)
+	$(BIN)/python benchmarks/fuzz.py
+
+sentences: $(READY) ## collect the sentences of the code into blocks/locale (docs/languages.md)
+	$(BIN)/python tests/house/collect.py
 
 lock: $(READY) ## renew requirements/*.txt from pyproject.toml
 	$(BIN)/pip-compile --quiet --upgrade --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url \
