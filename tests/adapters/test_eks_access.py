@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from aws_rig import AT, REGION, stubbed
 
 from adapters.eks import EksAddons
 from adapters.eks_access import EksAccessEntries
-from domain.errors import Unavailable
+from domain.errors import Denied, Unavailable
+from domain.naming import level_policy
 from domain.observation import Addon, HealthIssue
 
 
@@ -45,15 +48,24 @@ def test_addons_are_listed_created_and_deleted_safely_twice() -> None:
             addons.delete(REGION, "x", "coredns")
 
 
-def test_principals_are_those_with_a_policy() -> None:
-    """An entry without an associated policy opens nothing, and does not count."""
+VIEW, ADMIN = level_policy("view"), level_policy("admin")
+
+
+def _policies(*arns: str) -> dict[str, Any]:
+    return {"associatedAccessPolicies": [{"policyArn": arn, "accessScope": {"type": "cluster"}} for arn in arns]}
+
+
+def test_principals_come_with_their_policies() -> None:
+    """All pages of entries; one without a policy is there and opens nothing; one that went in between is not there."""
     with stubbed() as aws:
         aws.says("eks", "list_access_entries", {"accessEntries": ["arn:a"], "nextToken": "n"})
-        aws.says("eks", "list_access_entries", {"accessEntries": ["arn:b"]})
-        policy = {"policyArn": "p", "accessScope": {"type": "cluster"}}
-        aws.says("eks", "list_associated_access_policies", {"associatedAccessPolicies": [policy]})
-        aws.says("eks", "list_associated_access_policies", {"associatedAccessPolicies": []})
-        assert EksAccessEntries(aws.session).principals(REGION, "x") == {"arn:a"}
+        aws.says("eks", "list_access_entries", {"accessEntries": ["arn:b", "arn:c"]})
+        aws.says("eks", "list_associated_access_policies", {**_policies("p"), "nextToken": "n"})
+        aws.says("eks", "list_associated_access_policies", _policies("q"))
+        aws.says("eks", "list_associated_access_policies", _policies())
+        aws.fails("eks", "list_associated_access_policies", "ResourceNotFoundException", status=404)
+        found = EksAccessEntries(aws.session).principals(REGION, "x")
+        assert found == {"arn:a": {"p", "q"}, "arn:b": frozenset()}
 
 
 def test_a_half_made_grant_is_finished() -> None:
@@ -62,7 +74,34 @@ def test_a_half_made_grant_is_finished() -> None:
         aws.fails("eks", "create_access_entry", "ResourceInUseException", status=409)
         wanted = {"clusterName": "x", "principalArn": "arn:a", "policyArn": "p", "accessScope": {"type": "cluster"}}
         aws.says("eks", "associate_access_policy", {}, wanted)
+        aws.says("eks", "list_associated_access_policies", _policies("p"))
         EksAccessEntries(aws.session).grant(REGION, "x", "arn:a", "p")
+
+
+def test_the_level_before_goes_after_the_new_one_is_there() -> None:
+    """Never a moment without access; what went by itself meanwhile is gone; a policy that is no level of ours stays."""
+    with stubbed() as aws:
+        aws.fails("eks", "create_access_entry", "ResourceInUseException", status=409)
+        aws.says("eks", "associate_access_policy", {})
+        aws.says("eks", "list_associated_access_policies", _policies(VIEW, ADMIN, "theirs"))
+        gone = {"clusterName": "x", "principalArn": "arn:a", "policyArn": ADMIN}
+        aws.on("eks").add_client_error(
+            "disassociate_access_policy", "ResourceNotFoundException", "no", http_status_code=404, expected_params=gone
+        )
+        EksAccessEntries(aws.session).grant(REGION, "x", "arn:a", VIEW)
+
+
+def test_access_is_revoked_safely_twice() -> None:
+    """DeleteAccessEntry by its principal; what is gone is revoked; what is refused is not."""
+    with stubbed() as aws:
+        entries = EksAccessEntries(aws.session)
+        aws.says("eks", "delete_access_entry", {}, {"clusterName": "x", "principalArn": "arn:a"})
+        entries.revoke(REGION, "x", "arn:a")
+        aws.fails("eks", "delete_access_entry", "ResourceNotFoundException", status=404)
+        entries.revoke(REGION, "x", "arn:a")
+        aws.fails("eks", "delete_access_entry", "AccessDeniedException", status=403)
+        with pytest.raises(Denied, match="eks:DeleteAccessEntry"):
+            entries.revoke(REGION, "x", "arn:a")
 
 
 def _identity(arn: str) -> dict[str, str]:

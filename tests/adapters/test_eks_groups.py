@@ -12,6 +12,7 @@ from adapters.eks import EksNodeGroups
 from domain.errors import Denied, Missing, Taken, Unavailable
 from domain.observation import LaunchFailure
 from domain.spec import WORKER_TAINT
+from services.ports import Sizes
 
 
 def test_groups_are_listed_over_all_pages_and_read_whole() -> None:
@@ -189,3 +190,24 @@ def test_a_group_without_auto_scaling_has_no_launch_failures() -> None:
             "autoscaling", "describe_scaling_activities", "ValidationError", "AutoScalingGroup name not found - x"
         )
         assert groups.launch_failures(REGION, "gpu", "x") == ()
+
+
+def test_sizes_are_set_in_one_call_with_its_token() -> None:
+    """UpdateNodegroupConfig with all three sizes; a group that is being changed is Taken, a lost answer Unavailable."""
+    with stubbed() as aws:
+        groups = EksNodeGroups(aws.session)
+        wanted = {
+            "clusterName": "raygpu-k3x9",
+            "nodegroupName": "gpu-node-group",
+            "scalingConfig": {"minSize": 0, "maxSize": 4, "desiredSize": 2},
+            "clientRequestToken": "s" * 64,
+        }
+        aws.says("eks", "update_nodegroup_config", {"update": {"id": "u"}}, wanted)
+        groups.scale(REGION, "raygpu-k3x9", "gpu-node-group", Sizes(0, 2, 4), "s" * 64)
+        words = "Nodegroup cannot be updated as it is currently not in Active State"
+        aws.fails("eks", "update_nodegroup_config", "ResourceInUseException", words, 409)
+        with pytest.raises(Taken):
+            groups.scale(REGION, "raygpu-k3x9", "gpu-node-group", Sizes(0, 2, 4), "s" * 64)
+        aws.fails("eks", "update_nodegroup_config", "ServerException", status=500)
+        with pytest.raises(Unavailable):
+            groups.scale(REGION, "raygpu-k3x9", "gpu-node-group", Sizes(0, 2, 4), "s" * 64)

@@ -210,10 +210,11 @@ def _actions(row: dict[str, Any]) -> list[str]:
 
 
 def test_the_bot_writes_nothing_in_iam_and_has_no_wildcard_action() -> None:
-    """Of IAM it may read its roles and pass those of clusters and nodes, to EKS and EC2 only."""
+    """Of IAM it may read its roles, ask what it may do, and pass the roles of clusters and nodes to EKS and EC2 only."""
     rows = _statements().values()
     iam = {action for row in rows for action in _actions(row) if action.startswith("iam:")}
-    assert iam == {"iam:GetRole", "iam:ListAttachedRolePolicies", "iam:PassRole"}
+    assert iam == {"iam:GetRole", "iam:ListAttachedRolePolicies", "iam:PassRole", "iam:SimulatePrincipalPolicy"}
+    assert str(_statements()["AskWhatItMayDo"]["Resource"]).find("BotRole") >= 0  # nobody else's permissions
     assert not [action for row in rows for action in _actions(row) if "*" in action]
     passed = _statements()["PassTheTwoRoles"]
     assert passed["Condition"]["StringEquals"]["iam:PassedToService"] == ["eks.amazonaws.com", "ec2.amazonaws.com"]
@@ -249,7 +250,7 @@ def test_every_action_the_adapters_name_is_granted() -> None:
     granted = {action for row in _statements().values() for action in _actions(row)}
     room = TEMPLATE.parent.parent / "adapters"
     called = set()
-    for name in ("eks", "eks_access", "capacity", "prices", "leftovers"):
+    for name in ("eks", "eks_access", "fleet", "capacity", "prices", "leftovers"):
         text = (room / f"{name}.py").read_text(encoding="utf-8")
         called |= set(re.findall(r'aws_call\("([\w-]+:\w+)"', text))
         called |= {f"ec2:{operation}" for operation in re.findall(r'self\._ec2\("(\w+)"', text)}

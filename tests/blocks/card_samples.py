@@ -5,7 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 from domain import lifecycle as life
-from domain.cluster import Approval, Check, Cluster, Deletion, GroupRow, NodeScore, Phase, Receipt
+from domain.cluster import (
+    Approval,
+    BudgetLine,
+    Check,
+    Cluster,
+    Cut,
+    Deletion,
+    Granted,
+    GroupRow,
+    Kept,
+    NodeScore,
+    Parking,
+    Phase,
+    Receipt,
+    Requirement,
+    Vote,
+)
 from domain.conditions import Condition, Status
 from domain.money import Price, PriceList, quote
 from domain.spec import SPOT, WORKER_TAINT, ClusterSpec, Taint, cpu_group, gpu_group
@@ -72,16 +88,21 @@ def in_phase(phase: Phase, cluster: Cluster | None = None) -> Cluster:
         expires_at=NOW + 60 + base.spec.ttl_s,
         spent_usd=3.456,
     )
+    parked = replace(ready(approved), parked=Parking("U0ALICE", NOW + 1000, "button"), size_generation=1)
     going = replace(approved, deletion=Deletion("U0CAROL", NOW + 9000, "button", "click:1"))
     made = {
         Phase.CHECKING: base,
         Phase.REFUSED: replace(checked, conditions=(preflight,)),
         Phase.AWAITING_APPROVAL: replace(checked, conditions=(preflight,)),
-        Phase.DENIED: replace(checked, approval=Approval(False, "U0BOB", NOW + 60, base.digest)),
+        Phase.DENIED: replace(
+            checked, conditions=(preflight,), approval=Approval(False, "U0BOB", NOW + 60, base.digest)
+        ),
         Phase.LAPSED: replace(checked, conditions=(preflight, condition(life.REQUEST_OPEN, Status.FALSE))),
         Phase.PROVISIONING: approved,
         Phase.TROUBLE: replace(approved, conditions=(preflight, *steps(done=3, trouble="no capacity in us-west-2a"))),
         Phase.READY: ready(approved),
+        Phase.RESIZING: parked,
+        Phase.PARKED: replace(parked, sized_generation=1),
         Phase.DELETING: replace(going, conditions=deletion_steps(3)),
         Phase.DELETED: replace(
             going,
@@ -120,6 +141,7 @@ def ready(approved: Cluster) -> Cluster:
     )  # fmt: skip
     held = tuple(condition(kind, Status.TRUE, at=NOW + 60 * n) for n, kind in enumerate(life.CREATE_ORDER))
     scores = tuple(score(number) for number in (1, 2))
+    held = (condition(life.PREFLIGHT, Status.TRUE), *held)
     return replace(approved, conditions=held, ready_at=NOW + 900, group_rows=(cpu, gpu), scores=scores)
 
 
@@ -139,6 +161,21 @@ def score(number: int, note: str = "") -> NodeScore:
     )
 
 
+def crowded(made: Cluster, long: str) -> Cluster:
+    """Five requirements, twenty voters, five budgets, cuts, a keep and guests, all with the longest words."""
+    groups = tuple(f"{long[:50]}{number}" for number in range(5))
+    digest = made.digest
+    return replace(
+        made,
+        requirements=tuple(Requirement(group, 30, long) for group in groups),
+        votes=tuple(Vote(f"U0VOTER{n:02}", NOW + n, digest, groups) for n in range(20)),
+        budget=tuple(BudgetLine(long[:40], "2026-09", 500.0, None if n else 600.0, None, 95.1) for n in range(5)),
+        cuts=tuple(Cut("U0BOB", NOW + n, long) for n in range(9)),
+        kept=Kept(NOW + 86400, "U0ALICE", NOW, long),
+        grants=tuple(Granted(f"arn:{n}", f"U0GUEST{n}", "view") for n in range(20)),
+    )
+
+
 def extreme(words: str, phase: Phase) -> Cluster:
     """Fifty GPU nodes, the longest names that the grammar and AWS allow, and `words` wherever text may stand."""
     long = (words * 60)[:300]
@@ -151,7 +188,7 @@ def extreme(words: str, phase: Phase) -> Cluster:
     made = in_phase(phase, replace(base, id="n" * 30 + "-abcde", spec=spec))
     rows = tuple(replace(row, asg_name="eks-" + "x" * 96, health=long, taints=(long, long)) for row in made.group_rows)
     return replace(
-        made,
+        crowded(made, long),
         checks=tuple(Check(long[:60], ok, long) for ok in (True, False, None)) * 6,
         conditions=tuple(replace(c, message=long) for c in made.conditions),
         group_rows=rows,

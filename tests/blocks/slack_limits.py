@@ -6,14 +6,19 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
+from importlib.resources import files
 from typing import Any
 
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
+from blocks.tongue import ENGLISH, LANGUAGES
 from sandbox.slack.blocks_check import check_message_blocks, check_view
 
 HIDDEN_TOTAL = 13_200  # bolt-js issue 2509
+SPOKEN = [
+    tongue for tongue in LANGUAGES if tongue == ENGLISH or files("blocks.locale").joinpath(f"{tongue}.po").is_file()
+]
 MARKUP = re.compile(r"<[^>]*>")
 OURS = re.compile(r"<(@[UW][A-Z0-9]+|#[CGD][A-Z0-9]+|!date\^\d+\^[^|<>]*\|[^|<>]*)>")
 

@@ -7,10 +7,11 @@ import pytest
 from card_samples import HOSTILE, NOW, condition, extreme, in_phase, requested, score
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from slack_limits import assert_message, assert_tame, texts
+from slack_limits import SPOKEN, assert_message, assert_tame, texts
 
 from blocks import ids, steps
 from blocks.cards import cluster_card
+from blocks.tongue import speaking
 from domain import lifecycle as life
 from domain.cluster import Cluster, Phase
 from domain.conditions import Status
@@ -42,9 +43,11 @@ def test_every_phase_has_a_card_slack_takes(state: Phase) -> None:
 
 @pytest.mark.parametrize("words", [*HOSTILE, "&" * 300, '"' * 300, "word " * 60])
 @pytest.mark.parametrize("state", Phase)
-def test_no_extreme_breaks_a_card(state: Phase, words: str) -> None:
-    """Fifty nodes, longest names and hostile words stay within the limits and mean nothing."""
-    text, blocks = cluster_card(extreme(words, state), NOW + 1200)
+@pytest.mark.parametrize("language", SPOKEN)
+def test_no_extreme_breaks_a_card(state: Phase, words: str, language: str) -> None:
+    """Fifty nodes, twenty voters, longest names and hostile words stay within the limits and mean nothing."""
+    with speaking(language):
+        text, blocks = cluster_card(extreme(words, state), NOW + 1200)
     assert_message(blocks)
     assert_tame(blocks)
     assert "<!" not in text
@@ -99,10 +102,12 @@ def test_approve_carries_the_request_and_what_was_shown() -> None:
     ("state", "expected"),
     [
         (Phase.CHECKING, {ids.DELETE}),
-        (Phase.AWAITING_APPROVAL, {ids.APPROVE, ids.DENY, ids.DELETE}),
+        (Phase.AWAITING_APPROVAL, {ids.APPROVE, ids.DENY, ids.CHANGE, ids.DELETE}),
         (Phase.PROVISIONING, {ids.DELETE}),
         (Phase.TROUBLE, {ids.RETRY, ids.DELETE}),
-        (Phase.READY, {ids.DELETE}),
+        (Phase.READY, {ids.EXTEND, ids.PARK, ids.VERIFY, ids.DELETE}),
+        (Phase.RESIZING, {ids.EXTEND, ids.RESUME, ids.DELETE}),
+        (Phase.PARKED, {ids.EXTEND, ids.RESUME, ids.DELETE}),
         (Phase.DELETING, set()),
         (Phase.DELETED, set()),
         (Phase.DENIED, set()),
@@ -113,6 +118,38 @@ def test_approve_carries_the_request_and_what_was_shown() -> None:
 def test_the_buttons_of_a_phase(state: Phase, expected: set[str]) -> None:
     """A card offers what may be done in its phase, and nothing else."""
     assert set(buttons(in_phase(state))) == expected
+
+
+def test_a_dialog_says_the_price_before_the_click() -> None:
+    """What a press would cost, or save, stands in the question: four hours more, without GPU nodes, with them again."""
+    ready, parked = buttons(in_phase(Phase.READY)), buttons(in_phase(Phase.PARKED))
+    asked = {name: held["confirm"]["text"]["text"] for name, held in (ready | parked).items() if "confirm" in held}
+    assert asked[ids.EXTEND] == "demo runs 4 h longer: $1.28 more, at $0.32/h."
+    assert ready[ids.EXTEND]["confirm"]["text"]["text"] == "demo runs 4 h longer: $47.55 more, at $11.89/h."
+    assert "$0.32/h instead of $11.89/h" in asked[ids.PARK]
+    assert "$11.89/h instead of $0.32/h" in asked[ids.RESUME]
+    assert (
+        "$11.89/h, $95.11 until it expires"
+        in buttons(in_phase(Phase.AWAITING_APPROVAL))[ids.APPROVE]["confirm"]["text"]["text"]
+    )
+    unknown = buttons(in_phase(Phase.READY, requested(known=False)))
+    assert "unknown more, at unknown" in unknown[ids.EXTEND]["confirm"]["text"]["text"]
+
+
+def test_a_button_names_the_state_it_was_drawn_in() -> None:
+    """Extend carries the end shown, Park and Resume the wish for sizes: a later card's button is another one."""
+    cluster = in_phase(Phase.READY)
+    seen = {name: ids.read(held["value"]) for name, held in buttons(cluster).items()}
+    assert seen[ids.EXTEND] == ids.ButtonValue(cluster.id, generation=int(cluster.expires_at))
+    assert seen[ids.PARK] == ids.ButtonValue(cluster.id)
+    parked = in_phase(Phase.PARKED)
+    assert ids.read(buttons(parked)[ids.RESUME]["value"]) == ids.ButtonValue(parked.id, generation=1)
+
+
+def test_what_was_asked_for_without_tests_has_no_verify() -> None:
+    """Where no GPU test was wished for, there is none to run again."""
+    cluster = in_phase(Phase.READY)
+    assert ids.VERIFY not in buttons(replace(cluster, spec=replace(cluster.spec, smoke=False)))
 
 
 def test_delete_names_the_cluster_before_it_is_sent() -> None:

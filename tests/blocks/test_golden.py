@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from card_samples import NOW, in_phase
+from card_samples import NOW, in_phase, requested
 
-from blocks import help, listing, modals
+from blocks import change_form, help, home, listing, modals, notices
 from blocks.cards import cluster_card
-from domain.cluster import Phase
+from domain.cluster import BudgetLine, Phase, Requirement
 from domain.request import CreateOptions
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -24,15 +24,37 @@ FORM = modals.Form(
     defaults=CreateOptions(gpu="g5.xlarge", gpus="1", ttl="8h", region="us-west-2", ami="bottlerocket"),
     priced_in="us-west-2",
     key="1.2.abc",
+    outlook=modals.Outlook(
+        basis=modals.basis("2", "g5.12xlarge", 8 * 3600),
+        seconds=8 * 3600,
+        quote=requested().quote,
+        budget=(BudgetLine("vision", "2026-11", 500.0, 400.0, 65.0, 95.0),),
+        requirements=(Requirement("approvers", 1), Requirement("admins", 1, "This puts vision at 112 % of November.")),
+    ),
     channel="C0RAYGPU",
+)
+WAITING = in_phase(Phase.AWAITING_APPROVAL)
+DESK = home.Desk(
+    clusters=(in_phase(Phase.READY), in_phase(Phase.PARKED), in_phase(Phase.AWAITING_APPROVAL)),
+    waiting=(WAITING,),
+    standing=(
+        BudgetLine("<@U0ALICE>", "2026-11", 0.0, 40.5, 12.0, 0.0),
+        BudgetLine("vision", "2026-11", 500.0, 480.0, 65.0, 0.0),
+        BudgetLine("speech", "2026-11", 500.0, None, 65.0, 0.0),
+    ),
 )
 CARDS = {
     "awaiting_approval": lambda: cluster_card(in_phase(Phase.AWAITING_APPROVAL), NOW + 120),
     "provisioning": lambda: cluster_card(in_phase(Phase.PROVISIONING), NOW + 700),
     "trouble": lambda: cluster_card(in_phase(Phase.TROUBLE), NOW + 1500),
     "ready": lambda: cluster_card(in_phase(Phase.READY), NOW + 1500),
+    "parked": lambda: cluster_card(in_phase(Phase.PARKED), NOW + 1500),
     "deleted": lambda: cluster_card(in_phase(Phase.DELETED), NOW + 9960),
     "create_modal": lambda: modals.create_modal(FORM),
+    "change_modal": lambda: change_form.change_modal(WAITING, "C0RAYGPU", "1.2.abc"),
+    "home": lambda: home.home_view(DESK),
+    "asked": lambda: notices.notice(WAITING, "asked", ("U0BOB", "U0BORIS"), NOW + 120),
+    "ready_notice": lambda: notices.notice(in_phase(Phase.READY), "ready", ("U0ALICE",), NOW + 1500),
     "list": lambda: listing.cluster_list((in_phase(Phase.READY), in_phase(Phase.TROUBLE)), "all"),
     "help": help.overview,
 }

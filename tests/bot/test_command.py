@@ -51,7 +51,7 @@ def test_run_with_an_unreachable_redis_says_so(tmp_path: Path) -> None:
 def test_help_lists_the_commands() -> None:
     """The sandbox's command is there through its entry point."""
     words = raygpu("--help").stdout
-    assert all(name in words for name in ("run", "web", "worker", "scheduler", "setup", "sandbox"))
+    assert all(name in words for name in ("run", "web", "worker", "scheduler", "setup", "doctor", "audit", "sandbox"))
 
 
 def test_an_unknown_kubernetes_is_refused() -> None:

@@ -12,28 +12,35 @@ from handlers.routes import ROUTES, On
 ROOT = Path(__file__).parents[2]
 # The bot scope of each Web API method (its page in Slack's reference); "" where a token of any scope will do.
 SCOPES = {
+    "auth_test": "",
     "chat_postEphemeral": "chat:write",
     "chat_postMessage": "chat:write",
     "chat_update": "chat:write",
     "conversations_open": "im:write",
+    "usergroups_users_list": "usergroups:read",
     "users_info": "users:read",
     "views_open": "",
     "views_publish": "",
+    "views_update": "",
 }
+
+
+def text() -> str:
+    """The manifest as it is written."""
+    return (ROOT / "manifest.yaml").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def manifest() -> dict[str, Any]:
     """The manifest as Slack reads it."""
-    return yaml.safe_load((ROOT / "manifest.yaml").read_text())
+    return yaml.safe_load(text())
 
 
 def methods_called() -> set[str]:
     """Every method of slack_sdk's client that the code calls."""
     files = [*(ROOT / "adapters").rglob("*.py"), *(ROOT / "bot").rglob("*.py"), *(ROOT / "handlers").rglob("*.py")]
-    pattern = re.compile(
-        r"(?:_client|client|web)\.((?:chat|conversations|users|views|files|auth|apps|reactions)_\w+)\("
-    )
+    rooms = "chat|conversations|users|usergroups|views|files|auth|apps|reactions"
+    pattern = re.compile(rf"(?:_client|client|web)\.((?:{rooms})_\w+)\(")
     return {name for path in files for name in pattern.findall(path.read_text())}
 
 
@@ -58,3 +65,17 @@ def test_buttons_forms_and_the_command_are_switched_on(manifest: dict[str, Any])
     (command,) = manifest["features"]["slash_commands"]
     assert (command["command"], command["should_escape"]) == ("/raygpu", True)
     assert manifest["features"]["app_home"]["home_tab_enabled"] is True
+
+
+def test_with_the_commented_lines_it_is_the_manifest_of_http_mode() -> None:
+    """Every address Slack needs over HTTP is there to be uncommented: commands, clicks, options and events."""
+    lines, found = re.subn(
+        r"^(\s*)# (\w+: https://raygpu\.example\.com/slack/events)", r"\1\2", text(), flags=re.MULTILINE
+    )
+    assert found == 4
+    http = yaml.safe_load(lines)
+    address = "https://raygpu.example.com/slack/events"
+    assert http["features"]["slash_commands"][0]["url"] == address
+    interactivity = http["settings"]["interactivity"]
+    assert (interactivity["request_url"], interactivity["message_menu_options_url"]) == (address, address)
+    assert http["settings"]["event_subscriptions"]["request_url"] == address

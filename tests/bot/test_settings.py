@@ -1,4 +1,4 @@
-"""Settings and configuration: every fault at once, secrets from files, a file's fault with its place."""
+"""The environment: every fault at once, secrets from files, wrong values by the name of their variable."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import load
-from bot.settings import SettingsError, read
+from bot.settings import SettingsError, read, read_config
 
 GOOD = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "s3cret"}
 
@@ -34,6 +33,20 @@ def test_every_fault_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "SLACK_BOT_TOKEN" in told
     assert "SLACK_SIGNING_SECRET" in told
     assert "/nowhere/raygpu.yaml cannot be read" in told
+
+
+def test_each_fault_of_the_file_is_a_fault_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Two wrong lines of the file and a missing token are four faults, the file's with their lines."""
+    path = tmp_path / "raygpu.yaml"
+    path.write_text("approvers: [bob]\nlanguage: fr\n", encoding="utf-8")
+    given(monkeypatch, RAYGPU_CONFIG=str(path))
+    with pytest.raises(SettingsError) as caught:
+        read()
+    assert [fault.split(":")[0] for fault in caught.value.faults[:2]] == ["RAYGPU_CONFIG"] * 2
+    assert len(caught.value.faults) == 4
+    with pytest.raises(SettingsError) as alone:
+        read_config()
+    assert [f"line {n}" in fault for n, fault in enumerate(alone.value.faults, 1)] == [True, True]
 
 
 @pytest.mark.parametrize(
@@ -70,38 +83,3 @@ def test_an_app_token_means_socket_mode(monkeypatch: pytest.MonkeyPatch) -> None
     """With SLACK_APP_TOKEN no signing secret is needed."""
     given(monkeypatch, SLACK_BOT_TOKEN="xoxb-1", SLACK_APP_TOKEN="xapp-1")
     assert read().socket_mode
-
-
-@pytest.mark.parametrize(
-    ("content", "told"),
-    [
-        ("approver: [U1]", "approver"),
-        ("limits: {max_nodes: 0}", "limits.max_nodes"),
-        ("limits: {max_ttl: soon}", "not a time span"),
-        ("regions: []", "regions"),
-        (
-            "foundations: {eu-west-1: {vpc: v, subnets: [a], cluster_role: r, node_role: n}}",
-            "foundations.eu-west-1.subnets",
-        ),
-        ("- a list", "must hold a mapping"),
-        ("a: [unclosed", "is not YAML"),
-    ],
-)
-def test_a_fault_in_the_file_is_told_with_its_place(tmp_path: Path, content: str, told: str) -> None:
-    """The path inside the file is in the sentence."""
-    path = tmp_path / "raygpu.yaml"
-    path.write_text(content, encoding="utf-8")
-    with pytest.raises(ValueError, match="RAYGPU_CONFIG") as caught:
-        load(path)
-    assert told in str(caught.value)
-
-
-def test_the_documented_example_is_valid(tmp_path: Path) -> None:
-    """The YAML of docs/configuration.md loads, and means what it says."""
-    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
-    path = tmp_path / "raygpu.yaml"
-    path.write_text(page.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
-    rules = load(path).rules()
-    assert rules.approvers == {"U0BOB", "U0BORIS"}
-    assert (rules.default_ttl_s, rules.max_ttl_s) == (8 * 3600, 7 * 86400)
-    assert rules.principals["U0ALICE"] == ("arn:aws:iam::111122223333:role/alice",)

@@ -4,18 +4,21 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from gesture_rig import RULES, Rig
+from gesture_rig import Rig
 from slack_bolt import BoltRequest
 from slack_rig import APP_TOKEN, BOT_TOKEN, CHANNEL, running_slack
 from slack_rig import Rig as SlackRig
 from slack_sdk.socket_mode.request import SocketModeRequest
 
-from adapters.slack_notifier import SlackPeople, SlackSurface, make_client
+from adapters.slack_people import SlackPeople
+from adapters.slack_surface import SlackSurface
+from adapters.slack_wire import make_client
 from bot.slack_app import SocketDoor, build_app
-from handlers.routes import ROUTES, UseCases
+from handlers.routes import ROUTES
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -38,16 +41,7 @@ def door_of(slack: SlackRig, rig: Rig) -> SocketDoor:
     """A door to that Slack, with real people and real answers, over in-memory use cases."""
     api = f"{slack.url}/api/"
     client = make_client(BOT_TOKEN, api, 2)
-    held = rig.use_cases
-    use_cases = UseCases(
-        requests=held.requests,
-        decisions=held.decisions,
-        deletions=held.deletions,
-        queries=held.queries,
-        people=SlackPeople(client),
-        rules=RULES,
-        clock=held.clock,
-    )
+    use_cases = replace(rig.use_cases, people=SlackPeople(client, frozenset()))
     app = build_app(use_cases, SlackSurface(client, api), token=BOT_TOKEN, api_url=api)
     return SocketDoor(app, APP_TOKEN, api)
 
@@ -106,14 +100,14 @@ def test_stopping_lets_an_open_request_end(slack: SlackRig) -> None:
     rig = Rig()
     door = door_of(slack, rig)
     entered, go = threading.Event(), threading.Event()
-    real = rig.world.add
+    real = rig.world.clusters.add
 
     def slow(*args: Any) -> Any:
         entered.set()
         assert go.wait(5)
         return real(*args)
 
-    rig.world.add = slow
+    rig.world.clusters.add = slow
     door.start()
     wait_until(lambda: slack.slack.hub.count == 1)
     answers: list[Any] = []

@@ -13,6 +13,7 @@ from adapters.aws_session import AwsSession
 from adapters.capacity import AwsCapacity
 from adapters.eks import EksAddons, EksControlPlanes, EksNodeGroups
 from adapters.eks_access import EksAccessEntries
+from adapters.fleet import EksFleet
 from adapters.foundation import FoundationStack
 from adapters.leftovers import AwsLeftovers
 from adapters.prices import AwsPrices
@@ -20,7 +21,7 @@ from sandbox.aws import AwsServer
 from sandbox.aws_moto import MotoNetwork
 from sandbox.memory import MemoryAws
 from sandbox.world.world import World
-from services.ports import AccessEntries, Addons, Capacity, ControlPlanes, Leftovers, NodeGroups, Prices
+from services.ports import AccessEntries, Addons, Capacity, ControlPlanes, Fleet, Leftovers, NodeGroups, Prices
 
 START, REGION, ACCOUNT = 1_795_000_000.0, "us-west-2", "111122223333"
 
@@ -48,6 +49,7 @@ class Door:
     capacity: Capacity
     prices: Prices
     leftovers: Leftovers
+    fleet: Fleet
 
     def wait(self, seconds: float) -> None:
         """Lets that much of the world's time pass."""
@@ -75,6 +77,7 @@ def memory() -> Iterator[Door]:
         aws.capacity,
         aws.prices,
         aws.leftovers,
+        aws.fleet,
     )
 
 
@@ -96,6 +99,7 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
             AwsCapacity(session),
             AwsPrices(session, WorldTime(world)),
             AwsLeftovers(session),
+            EksFleet(session),
         )
     finally:
         server.stop()

@@ -7,15 +7,12 @@ from dataclasses import replace
 
 import pytest
 from aws_doors import ACCOUNT, REGION, Door, memory, wire
+from aws_orders import NAME, TAGS, active, both_groups_up, foundation, group_orders, order, plane_of, status
 
-from domain.capacity import Foundation
 from domain.errors import Denied, Missing, OutsideError, Rejected, Taken, Throttled, Unavailable
 from domain.observation import ABSENT, ControlPlane
-from domain.spec import WORKER_TAINT, cpu_group, gpu_group
-from services.ports import ControlPlaneOrder, NodeGroupOrder
+from domain.spec import WORKER_TAINT
 
-NAME = "raygpu-k3x9"
-TAGS = {"raygpu:managed": "true", "raygpu:id": "k3x9", "raygpu:team": ""}
 ADMIN = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
 
 
@@ -25,59 +22,13 @@ def door(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
         yield opened
 
 
-def _foundation(door: Door) -> Foundation:
-    found = door.capacity.foundation(REGION)
-    assert isinstance(found, Foundation)
-    return found
-
-
-def _order(door: Door, token: str = "t" * 64) -> ControlPlaneOrder:
-    return ControlPlaneOrder(NAME, "1.35", _foundation(door), token, TAGS)
-
-
-def _plane(door: Door) -> ControlPlane:
-    plane = door.planes.describe(REGION, NAME)
-    assert isinstance(plane, ControlPlane)
-    return plane
-
-
-def _status(door: Door) -> str:
-    plane = door.planes.describe(REGION, NAME)
-    return plane.status if isinstance(plane, ControlPlane) else "gone"
-
-
-def _active(door: Door) -> None:
-    door.planes.create(_order(door))
-    door.until(lambda: _status(door) == "ACTIVE")
-
-
-def _both_groups_up(door: Door) -> None:
-    """Nodes get Ready only with the CNI and kube-proxy, which no cluster of ours has of itself."""
-    _active(door)
-    for name in ("vpc-cni", "kube-proxy"):
-        door.addons.create(REGION, NAME, name, name)
-    for order in _groups(door):
-        door.groups.create(order)
-    door.until(lambda: {g.status for g in door.groups.list(REGION, NAME).values()} == {"ACTIVE"})
-
-
-def _groups(door: Door) -> tuple[NodeGroupOrder, NodeGroupOrder]:
-    foundation = _foundation(door)
-    subnets = tuple(subnet.id for subnet in foundation.subnets)
-    gpu = gpu_group(("g5.xlarge",), 1)
-    return tuple(
-        NodeGroupOrder(NAME, group, foundation, subnets, token * 64, TAGS)
-        for group, token in ((cpu_group(), "c"), (gpu, "g"))
-    )
-
-
 def test_a_control_plane_comes_up_as_it_was_ordered(door: Door) -> None:
     """Absent, CREATING, ACTIVE with endpoint and CA; token, tags and version are those of the order."""
     assert door.planes.describe(REGION, NAME) == ABSENT
-    door.planes.create(_order(door))
-    assert _plane(door).status == "CREATING"
-    door.until(lambda: _status(door) == "ACTIVE")
-    plane = _plane(door)
+    door.planes.create(order(door))
+    assert plane_of(door).status == "CREATING"
+    door.until(lambda: status(door) == "ACTIVE")
+    plane = plane_of(door)
     assert (plane.version, plane.client_request_token, plane.region) == ("1.35", "t" * 64, REGION)
     assert dict(plane.tags) == TAGS
     assert plane.arn == f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/{NAME}"
@@ -88,11 +39,11 @@ def test_a_control_plane_comes_up_as_it_was_ordered(door: Door) -> None:
 
 def test_creating_twice_is_once_and_a_strangers_name_is_taken(door: Door) -> None:
     """The same token again is success without a second cluster; another token is Taken."""
-    door.planes.create(_order(door))
-    door.planes.create(_order(door))
+    door.planes.create(order(door))
+    door.planes.create(order(door))
     assert len(door.world.clusters) == 1
     with pytest.raises(Taken):
-        door.planes.create(_order(door, "u" * 64))
+        door.planes.create(order(door, "u" * 64))
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -101,32 +52,32 @@ def test_a_create_whose_answer_was_lost_may_be_sent_again(door: Door, when: str)
     door.world.inject("api_error", service="eks", operation="CreateCluster", code="ServerException", count=3, when=when)
     with pytest.raises(Unavailable):
         for _ in range(3):
-            door.planes.create(_order(door))
+            door.planes.create(order(door))
     door.world.gate.clear()
-    door.planes.create(_order(door))
+    door.planes.create(order(door))
     assert len(door.world.clusters) == 1
-    assert _plane(door).client_request_token == "t" * 64
+    assert plane_of(door).client_request_token == "t" * 64
 
 
 def test_bad_orders_are_rejected_and_change_nothing(door: Door) -> None:
     """A version EKS does not offer and subnets of one zone never pass."""
     with pytest.raises(Rejected):
-        door.planes.create(replace(_order(door), version="1.19"))
-    one = _foundation(door)
+        door.planes.create(replace(order(door), version="1.19"))
+    one = foundation(door)
     with pytest.raises(Rejected):
-        door.planes.create(replace(_order(door), foundation=replace(one, subnets=one.subnets[:1])))
+        door.planes.create(replace(order(door), foundation=replace(one, subnets=one.subnets[:1])))
     assert door.planes.describe(REGION, NAME) == ABSENT
 
 
 def test_groups_come_up_beside_each_other_tainted_from_birth(door: Door) -> None:
     """Both groups in one go; the GPU group has its taint, sizes, disk and Auto Scaling group; twice is once."""
-    _active(door)
+    active(door)
     assert door.groups.list(REGION, NAME) == {}
     for name in ("vpc-cni", "kube-proxy"):
         door.addons.create(REGION, NAME, name, name)
     for _ in range(2):
-        for order in _groups(door):
-            door.groups.create(order)
+        for wanted in group_orders(door):
+            door.groups.create(wanted)
     assert {g.status for g in door.groups.list(REGION, NAME).values()} == {"CREATING"}
     door.until(lambda: {g.status for g in door.groups.list(REGION, NAME).values()} == {"ACTIVE"})
     found = door.groups.list(REGION, NAME)
@@ -143,17 +94,17 @@ def test_groups_need_their_cluster(door: Door) -> None:
     assert door.groups.list(REGION, NAME) == {}
     door.groups.delete(REGION, NAME, "gpu-node-group")
     with pytest.raises(Missing):
-        door.groups.create(_groups(door)[1])
-    door.planes.create(_order(door))
+        door.groups.create(group_orders(door)[1])
+    door.planes.create(order(door))
     with pytest.raises(Unavailable):
-        door.groups.create(_groups(door)[1])
+        door.groups.create(group_orders(door)[1])
 
 
 def test_a_launch_refused_for_capacity_is_seen_within_two_minutes(door: Door) -> None:
     """The scaling activity says it long before the group's status does."""
-    _active(door)
+    active(door)
     door.world.inject("no_capacity", instance_type="g5.xlarge")
-    door.groups.create(_groups(door)[1])
+    door.groups.create(group_orders(door)[1])
     door.wait(120)
     group = door.groups.list(REGION, NAME)["gpu-node-group"]
     assert group.status == "CREATING"
@@ -166,7 +117,7 @@ def test_a_launch_refused_for_capacity_is_seen_within_two_minutes(door: Door) ->
 def test_addons_are_installed_once_and_removed_once(door: Door) -> None:
     """What is there is kept, what is gone is gone; without a cluster there are none."""
     assert door.addons.list(REGION, NAME) == {}
-    _active(door)
+    active(door)
     for _ in range(2):
         door.addons.create(REGION, NAME, "vpc-cni", "a" * 64)
     door.until(lambda: door.addons.list(REGION, NAME)["vpc-cni"].status == "ACTIVE")
@@ -177,23 +128,10 @@ def test_addons_are_installed_once_and_removed_once(door: Door) -> None:
     door.addons.delete(REGION, NAME, "vpc-cni")
 
 
-def test_access_is_granted_once_and_read_back(door: Door) -> None:
-    """The creator has it from the start; another principal after its grant, repeated or not."""
-    assert door.access.principals(REGION, NAME) == frozenset()
-    _active(door)
-    own = door.access.own_principal()
-    assert own.startswith(f"arn:aws:iam::{ACCOUNT}:")
-    assert own in door.access.principals(REGION, NAME)
-    other = _foundation(door).cluster_role
-    for _ in range(2):
-        door.access.grant(REGION, NAME, other, ADMIN)
-    assert door.access.principals(REGION, NAME) == {own, other}
-
-
 def test_insights_of_a_cluster(door: Door) -> None:
     """A standing cluster has some, one that is not there has none; each has a status AWS defines."""
     assert door.planes.insights(REGION, NAME) == ()
-    _active(door)
+    active(door)
     door.wait(3600)
     found = door.planes.insights(REGION, NAME)
     assert found and {insight.status for insight in found} <= {"PASSING", "WARNING", "ERROR", "UNKNOWN"}
@@ -201,11 +139,11 @@ def test_insights_of_a_cluster(door: Door) -> None:
 
 def test_deletion_ends_at_nothing(door: Door) -> None:
     """Not while groups stand; after them the control plane goes; each delete may be repeated; the sweep ends empty."""
-    _both_groups_up(door)
+    both_groups_up(door)
     with pytest.raises(Taken):
         door.planes.delete(REGION, NAME)
-    door.planes.tag(REGION, _plane(door).arn, {"raygpu:delete": "approved:op"})
-    assert _plane(door).tags["raygpu:delete"] == "approved:op"
+    door.planes.tag(REGION, plane_of(door).arn, {"raygpu:delete": "approved:op"})
+    assert plane_of(door).tags["raygpu:delete"] == "approved:op"
     door.planes.lift_protection(REGION, NAME)
     for _ in range(2):
         for name in list(door.groups.list(REGION, NAME)):
@@ -213,8 +151,8 @@ def test_deletion_ends_at_nothing(door: Door) -> None:
     door.until(lambda: not door.groups.list(REGION, NAME))
     for _ in range(2):
         door.planes.delete(REGION, NAME)
-    assert _status(door) == "DELETING"
-    door.until(lambda: _status(door) == "gone")
+    assert status(door) == "DELETING"
+    door.until(lambda: status(door) == "gone")
     door.planes.delete(REGION, NAME)
     for thing in door.leftovers.find(REGION, "k3x9", NAME):
         door.leftovers.remove(REGION, thing)
@@ -224,7 +162,7 @@ def test_deletion_ends_at_nothing(door: Door) -> None:
 def test_what_stands_is_found_and_not_swept(door: Door) -> None:
     """Cluster, groups and instances are listed while they stand, and none of them for the sweep."""
     assert door.leftovers.find(REGION, "k3x9", NAME) == ()
-    _both_groups_up(door)
+    both_groups_up(door)
     found = door.leftovers.find(REGION, "k3x9", NAME)
     kinds = [thing.kind for thing in found]
     assert kinds.count("cluster") == 1 and kinds.count("nodegroup") == 2 and kinds.count("instance") == 2
@@ -236,14 +174,14 @@ def test_what_stands_is_found_and_not_swept(door: Door) -> None:
 
 def test_a_leaked_interface_holds_the_security_group_until_it_is_swept(door: Door) -> None:
     """The fault of eks.md §11: a detached interface of the CNI keeps the group; interface first, then the group."""
-    _both_groups_up(door)
+    both_groups_up(door)
     door.world.inject("eni_leak", cluster=NAME)
-    door.planes.tag(REGION, _plane(door).arn, {"raygpu:delete": "approved:op"})
+    door.planes.tag(REGION, plane_of(door).arn, {"raygpu:delete": "approved:op"})
     for name in ("gpu-node-group", "cpu-node-group"):
         door.groups.delete(REGION, NAME, name)
     door.until(lambda: not door.groups.list(REGION, NAME))
     door.planes.delete(REGION, NAME)
-    door.until(lambda: _status(door) == "gone")
+    door.until(lambda: status(door) == "gone")
     found = {thing.kind: thing for thing in door.leftovers.find(REGION, "k3x9", NAME)}
     assert {"network-interface", "security-group"} <= set(found)
     with pytest.raises(Unavailable):
@@ -257,7 +195,7 @@ def test_a_leaked_interface_holds_the_security_group_until_it_is_swept(door: Doo
 
 def test_a_leaked_volume_is_found_and_removed(door: Door) -> None:
     """A disk of a claim outlives its cluster and bills; the sweep takes it."""
-    _active(door)
+    active(door)
     door.world.inject("ebs_leak", cluster=NAME, gib=100)
     volumes = [thing for thing in door.leftovers.find(REGION, "k3x9", NAME) if thing.kind == "volume"]
     assert len(volumes) == 1 and volumes[0].removable
@@ -267,7 +205,7 @@ def test_a_leaked_volume_is_found_and_removed(door: Door) -> None:
 
 def test_another_clusters_things_are_never_found(door: Door) -> None:
     """A cluster whose name begins alike, with the same shapes around it, is somebody else's."""
-    door.planes.create(replace(_order(door), name=f"{NAME}-b", tags={**TAGS, "raygpu:id": "k3x9-b"}))
+    door.planes.create(replace(order(door), name=f"{NAME}-b", tags={**TAGS, "raygpu:id": "k3x9-b"}))
     door.until(
         lambda: isinstance(p := door.planes.describe(REGION, f"{NAME}-b"), ControlPlane) and p.status == "ACTIVE"
     )
@@ -290,7 +228,7 @@ def test_what_the_region_offers(door: Door) -> None:
 
 def test_the_foundation_is_where_it_was_laid(door: Door) -> None:
     """Two zones at least, addresses left, both roles; nothing in a region without one is no error."""
-    found = _foundation(door)
+    found = foundation(door)
     assert len({subnet.zone for subnet in found.subnets}) >= 2
     assert all(subnet.free_ips > 100 for subnet in found.subnets)
     assert found.vpc and found.cluster_role.startswith("arn:aws:iam::") and found.node_role.startswith("arn:aws:iam::")
@@ -301,7 +239,7 @@ def test_quota_and_its_use_follow_what_runs(door: Door) -> None:
     before = door.capacity.quota(REGION, "g5.xlarge", "ON_DEMAND")
     standard = door.capacity.quota(REGION, "m5.xlarge", "ON_DEMAND")
     assert (before.used, standard.used) == (0.0, 0.0) and before.limit > 0
-    _both_groups_up(door)
+    both_groups_up(door)
     assert door.capacity.quota(REGION, "g5.xlarge", "ON_DEMAND").used == 4.0
     assert door.capacity.quota(REGION, "m5.xlarge", "ON_DEMAND").used == 4.0
     door.world.inject("quota", code="L-DB2E81BA", value=0)
@@ -357,5 +295,5 @@ def test_every_error_speaks_in_a_sentence(door: Door) -> None:
         "api_error", service="eks", operation="*", code="SomethingNew", message="odd", status=400, count=99
     )
     with pytest.raises(OutsideError) as failed:
-        door.planes.create(_order(door))
+        door.planes.create(order(door))
     assert "eks:CreateCluster" in failed.value.message and failed.value.message.endswith(".")

@@ -1,6 +1,6 @@
 """The due set over memory and over a real Valkey: tables first, then a state machine that tries to break its promises."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -11,21 +11,6 @@ from redis import Redis
 
 from services.ports import Lease
 from tests.engine_support import LEASE_S, Engine, MemoryEngine, RedisEngine, stored_state
-
-
-def _engine(kind: str, request: pytest.FixtureRequest) -> Iterator[Engine]:
-    if kind == "memory":
-        yield MemoryEngine()
-        return
-    client = Redis.from_url(request.getfixturevalue("valkey_url"))
-    yield RedisEngine(client)
-    client.close()
-
-
-@pytest.fixture(params=["memory", "redis"])
-def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """The ports over one of the two stores, empty."""
-    yield from _engine(request.param, request)
 
 
 def claimed(engine: Engine, owner: str = "worker-a", cluster_id: str = "demo-1") -> Lease:

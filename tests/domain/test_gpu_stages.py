@@ -27,7 +27,7 @@ from worlds import (
     view,
 )
 
-from domain import gpu_stages, provisioning
+from domain import gpu_stages, proof_stages, provisioning
 from domain.actions import ApplyDevicePlugin, RemoveDevicePlugin, RemoveSmokePod, RepairTaints, RunSmokePod
 from domain.conditions import Status
 from domain.lifecycle import DEVICE_PLUGIN, GPUS, NODES, PROVEN, TAINTS
@@ -298,9 +298,9 @@ def test_two_four_gpu_nodes_are_eight_gpus() -> None:
     """g5.12xlarge × 2 is 8 GPUs on 2 nodes, proven on both."""
     cluster = record(spec(gpu_group(("g5.12xlarge",), 4, 2)))
     stage = gpu_stages.gpus(view(cluster, ready(cluster)))
-    assert stage is not None and stage.condition.message == "8 GPUs on 2 node(s)"
-    passed = gpu_stages.proven(view(cluster, ready(cluster)))
-    assert passed is not None and passed.condition.message == "vectorAdd passed on 2 node(s)"
+    assert stage is not None and stage.condition.message == "8 GPUs on 2 nodes"
+    passed = proof_stages.proven(view(cluster, ready(cluster)))
+    assert passed is not None and passed.condition.message == "vectorAdd passed on 2 nodes"
 
 
 HOME = node_name(bottlerocket().groups[1], 0)
@@ -328,7 +328,7 @@ def test_smoke_pod_lifecycle(changes: Any, pods: Any, expected: Any, actions: An
     """Run once, waited for, judged, cleared away; a failed one is run again only after Retry."""
     cluster = record(**changes)
     seen = smoke(cluster, pods) if isinstance(pods, str) else pods
-    stage = gpu_stages.proven(view(cluster, ready(cluster, smoke_pods=seen)))
+    stage = proof_stages.proven(view(cluster, ready(cluster, smoke_pods=seen)))
     assert answer(stage) == expected
     assert done(stage) == actions
 
@@ -336,7 +336,7 @@ def test_smoke_pod_lifecycle(changes: Any, pods: Any, expected: Any, actions: An
 def test_a_retried_smoke_test_is_not_trouble() -> None:
     """While a failed test runs again after Retry, it is being tested, not broken."""
     cluster = record(conditions=(false(PROVEN, "SmokeFailed", NOW - 100),), retry_from=NOW - 30)
-    stage = gpu_stages.proven(view(cluster, ready(cluster, smoke_pods=smoke(cluster, "Failed"))))
+    stage = proof_stages.proven(view(cluster, ready(cluster, smoke_pods=smoke(cluster, "Failed"))))
     assert answer(stage) == (U, "Testing")
 
 
@@ -344,7 +344,7 @@ def test_gpus_in_use_are_told() -> None:
     """A smoke pod that waits because the GPUs are taken says so, and is not a failure."""
     cluster = record()
     pods = smoke(cluster, "Pending", "0/2 nodes are available: 1 Insufficient nvidia.com/gpu.")
-    stage = gpu_stages.proven(view(cluster, ready(cluster, smoke_pods=pods)))
+    stage = proof_stages.proven(view(cluster, ready(cluster, smoke_pods=pods)))
     assert answer(stage) == (U, "Testing")
     assert stage is not None and "its GPUs are in use" in stage.condition.message
 
@@ -353,7 +353,7 @@ def test_gpus_in_use_are_told() -> None:
 def test_no_smoke_pod_before_the_gpus_are_there(changes: Any) -> None:
     """A node that is not Ready or offers too few GPUs is not tested yet: the pod would only hang."""
     cluster = record()
-    stage = gpu_stages.proven(view(cluster, ready(cluster, nodes=nodes(cluster, **changes), smoke_pods=())))
+    stage = proof_stages.proven(view(cluster, ready(cluster, nodes=nodes(cluster, **changes), smoke_pods=())))
     assert answer(stage) == (U, "Testing")
     assert done(stage) == ()
 
@@ -361,7 +361,7 @@ def test_no_smoke_pod_before_the_gpus_are_there(changes: Any) -> None:
 def test_no_smoke_skips_the_proof() -> None:
     """With --no-smoke the step holds without a pod."""
     cluster = record(replace(bottlerocket(), smoke=False))
-    stage = gpu_stages.proven(view(cluster, ready(cluster, smoke_pods=NOT_LOOKED)))
+    stage = proof_stages.proven(view(cluster, ready(cluster, smoke_pods=NOT_LOOKED)))
     assert answer(stage) == (T, "Skipped")
     assert done(stage) == ()
 
@@ -372,7 +372,7 @@ def test_a_replaced_node_is_tested_anew_and_its_predecessors_pod_is_cleared() ->
     wanted = cluster.spec.groups[1]
     fresh = node(wanted, 7)
     seen = ready(cluster, nodes=(nodes(cluster)[0], fresh), smoke_pods=smoke(cluster))
-    stage = gpu_stages.proven(view(cluster, seen))
+    stage = proof_stages.proven(view(cluster, seen))
     assert answer(stage) == (U, "Testing")
     assert set(done(stage)) == {RemoveSmokePod(HOME), RunSmokePod(fresh.name, wanted.gpus_per_node, wanted.taints)}
 
@@ -380,7 +380,7 @@ def test_a_replaced_node_is_tested_anew_and_its_predecessors_pod_is_cleared() ->
 def test_a_proven_node_stays_proven_while_its_pod_cannot_be_found() -> None:
     """The proof is in the record: no pod is run again for a node that has passed."""
     cluster = proven_record()
-    stage = gpu_stages.proven(view(cluster, ready(cluster, smoke_pods=())))
+    stage = proof_stages.proven(view(cluster, ready(cluster, smoke_pods=())))
     assert (answer(stage), done(stage)) == ((T, "Passed"), ())
 
 
@@ -389,7 +389,7 @@ def test_one_failed_node_of_two_is_named_and_the_other_is_cleared() -> None:
     cluster = record(spec(gpu_group(("g5.xlarge",), 1, 2)))
     one, two = (node_name(cluster.spec.groups[1], n) for n in (0, 1))
     pods = (SmokePod(one, "Failed", "CUDA error 100", NOW - 60), SmokePod(two, "Succeeded", "", NOW - 60))
-    stage = gpu_stages.proven(view(cluster, ready(cluster, smoke_pods=pods)))
+    stage = proof_stages.proven(view(cluster, ready(cluster, smoke_pods=pods)))
     assert answer(stage) == (F, "SmokeFailed")
     assert stage is not None and f"failed on {one}: CUDA error 100" in stage.condition.message
     assert done(stage) == (RemoveSmokePod(two),)

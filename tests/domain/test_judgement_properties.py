@@ -51,12 +51,15 @@ from domain.actions import (
     RemoveLoadBalancers,
     RemoveSmokePod,
     RepairTaints,
+    RevokeAccess,
     RunSmokePod,
+    ScaleNodeGroup,
+    TagControlPlane,
 )
-from domain.cluster import Cluster
+from domain.cluster import Cluster, Granted, Parking
 from domain.conditions import Status
 from domain.lifecycle import CREATE_ORDER, DELETE_ORDER
-from domain.naming import is_ours
+from domain.naming import is_ours, level_policy
 from domain.observation import (
     ABSENT,
     NOT_LOOKED,
@@ -72,16 +75,20 @@ from domain.observation import (
     Observed,
     Unreadable,
 )
+from domain.sizes import wanted_sizes
 from domain.spec import GPU_GROUP
 from domain.stages import RUNNING
 
 # Each action, and everything that must have been read for it to be right.
 CREATION_NEEDS: Mapping[type, tuple[str, ...]] = {
     CreateControlPlane: ("control_plane",),
+    TagControlPlane: ("control_plane",),
     GrantAccess: ("control_plane", "principals", "own_principal"),
+    RevokeAccess: ("control_plane", "principals", "own_principal"),
     CreateAddon: ("control_plane", "addons"),
     CreateNodeGroup: ("control_plane", "groups"),
     DeleteNodeGroup: ("control_plane", "groups"),
+    ScaleNodeGroup: ("control_plane", "groups"),
     ApplyDevicePlugin: ("control_plane", "plugins"),
     RemoveDevicePlugin: ("control_plane", "plugins"),
     RepairTaints: ("control_plane", "nodes"),
@@ -99,6 +106,7 @@ DELETION_NEEDS: Mapping[type, tuple[str, ...]] = {
 }
 PLANE_STATES = ("CREATING", "PENDING", "ACTIVE", "UPDATING", "FAILED", "DELETING")
 GROUP_STATES = ("CREATING", "ACTIVE", "UPDATING", "DELETING", "CREATE_FAILED", "DELETE_FAILED", "DEGRADED")
+ADMIN, THEIRS = frozenset({level_policy("admin")}), "arn:aws:iam::111122223333:role/bob"
 FULL = HealthIssue("InsufficientFreeAddresses", "none")
 times = st.sampled_from([NOW - 5000, NOW - 1000, NOW - 20, NOW])
 
@@ -140,6 +148,20 @@ def conditions(draw: Any, order: tuple[str, ...]) -> Any:
 
 
 @st.composite
+def changed(draw: Any) -> dict[str, Any]:
+    """What people may have wished of a record: other sizes, a proof anew, access given and taken back."""
+    generation = draw(st.integers(0, 2))
+    given_to = Granted(THEIRS, "U0BOB", draw(st.sampled_from(["view", "edit", "admin"])), draw(st.booleans()))
+    return {
+        "parked": draw(st.sampled_from([None, Parking("U0ALICE", NOW - 60, "slash")])),
+        "size_generation": generation,
+        "sized_generation": draw(st.integers(0, generation)),
+        "verify_from": draw(st.sampled_from([0.0, NOW - 30])),
+        "grants": draw(st.sampled_from([(), (given_to,)])),
+    }
+
+
+@st.composite
 def building(draw: Any) -> tuple[Cluster, Observed]:
     """A record on its way up, and anything that may be seen of it."""
     of = draw(st.sampled_from([bottlerocket, al2023, mixed]))()
@@ -148,7 +170,9 @@ def building(draw: Any) -> tuple[Cluster, Observed]:
     if start is record:
         cluster = replace(cluster, conditions=draw(conditions(CREATE_ORDER)))
     cluster = replace(cluster, retry_from=draw(st.sampled_from([0.0, NOW - 500, NOW - 10])))
-    others = [ABSENT, strangers(cluster), *(plane(cluster, status) for status in PLANE_STATES)]
+    cluster = replace(cluster, **draw(changed()))
+    untagged = plane(cluster, tags={})
+    others = [ABSENT, strangers(cluster), untagged, *(plane(cluster, status) for status in PLANE_STATES)]
     planes = st.one_of(st.just(plane(cluster)), st.sampled_from(others))  # half of them stand, so that the rest matters
     live = nodes(cluster)
     bare = tuple(replace(n, taints=(), gpus_allocatable=0) for n in live)
@@ -160,7 +184,7 @@ def building(draw: Any) -> tuple[Cluster, Observed]:
         launch_failures=draw(st.sampled_from([(), (LaunchFailure(GPU_GROUP, NOW, "UnfulfillableCapacity"),)])),
         addons=draw(silence({}, addons(), addons(coredns="DEGRADED", vpc_cni="CREATE_FAILED"))),
         own_principal=draw(silence(BOT)),
-        principals=draw(silence(frozenset(), frozenset({BOT}))),
+        principals=draw(silence({}, {BOT: ADMIN}, {BOT: ADMIN, THEIRS: ADMIN}, {THEIRS: frozenset()})),
         api_server=draw(silence("v1.35")),
         nodes=draw(silence((), live[:1], live, bare, tuple(replace(n, ready=None) for n in live))),
         plugins=draw(silence(DevicePlugins(ABSENT), plugins(cluster), wrong)),
@@ -236,6 +260,37 @@ def test_what_once_stood_is_never_made_again_unasked(world: tuple[Cluster, Obser
             assert all(cluster.condition(kind) is None for kind in CREATE_ORDER[1:])
         if isinstance(action, CreateNodeGroup) and cluster.ready_at is not None:
             assert cluster.retry_from > cluster.ready_at
+
+
+@given(building())
+def test_nobody_is_resized_or_shut_out_unasked(world: tuple[Cluster, Observed]) -> None:
+    """Sizes change only on a wish not yet seen done, or to hold a parked cluster; only a revoked grant's entry goes."""
+    cluster, observed = world
+    for action in provisioning.decide(view(cluster, observed)).actions:
+        if isinstance(action, ScaleNodeGroup):
+            assert (action.min_size, action.desired, action.max_size) == wanted_sizes(cluster)[action.name]
+            assert cluster.size_generation > cluster.sized_generation or cluster.parked is not None
+            assert isinstance(observed.groups, Mapping) and observed.groups[action.name].status in (
+                "ACTIVE",
+                "DEGRADED",
+            )
+        if isinstance(action, RevokeAccess):
+            assert [g.principal for g in cluster.grants if g.revoked] == [action.principal]
+
+
+@given(building())
+def test_a_wish_is_done_only_when_it_was_seen(world: tuple[Cluster, Observed]) -> None:
+    """Sizes count as set only where groups and nodes were read and agree; a revocation, where the entry is gone."""
+    cluster, observed = world
+    after = provisioning.changes_seen(view(cluster, observed))
+    if after.sized_generation != cluster.sized_generation:
+        assert after.sized_generation == cluster.size_generation
+        assert isinstance(observed.groups, Mapping) and isinstance(observed.nodes, tuple)
+        for spec in cluster.spec.gpu_groups:
+            assert observed.groups[spec.name].desired == wanted_sizes(cluster)[spec.name][1]
+    if after.grants != cluster.grants:
+        assert isinstance(observed.principals, Mapping) and THEIRS not in observed.principals
+    assert after is cluster or after != cluster
 
 
 @given(removing())

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worlds import (
     BLIND,
-    NOW,
     al2023,
     bottlerocket,
     doomed,
@@ -216,28 +215,3 @@ def test_rate_now_is_unknown_with_an_unknown_price() -> None:
     only_cpu = {CPU_GROUP: group(cluster.spec.groups[0])}
     assert rate(cluster, ready(cluster, groups=only_cpu), g5_xlarge=None) is not None
     assert rate(cluster, Observed(control_plane=plane(cluster, "CREATING")), plane=None) is None
-
-
-def test_metered_adds_the_rate_of_the_last_pass() -> None:
-    """Half an hour at 2 dollars is one dollar more."""
-    cluster = record(spent_usd=3.0, usd_per_hour_now=2.0, metered_at=NOW - 1800)
-    assert scorecard.metered(cluster, NOW) == pytest.approx(4.0)
-    assert scorecard.metered(replace(cluster, metered_at=0.0), NOW) == 3.0
-    assert scorecard.metered(replace(cluster, metered_at=NOW + 60), NOW) == 3.0
-
-
-steps = st.lists(st.tuples(st.floats(0, 7200), st.one_of(st.none(), st.floats(0, 50))), min_size=1, max_size=10)
-
-
-@given(steps)
-def test_metering_never_forgets_an_unknown_and_never_shrinks(history: list[tuple[float, float | None]]) -> None:
-    """Once something ran at an unknown price the total stays unknown; before that it only grows."""
-    cluster, now = record(spent_usd=0.0, usd_per_hour_now=0.0, metered_at=NOW), NOW
-    for gap, rate_then in history:
-        now += gap
-        before, unknown = cluster.spent_usd, cluster.spent_usd is None or cluster.usd_per_hour_now is None
-        total = scorecard.metered(cluster, now)
-        assert (total is None) is unknown
-        if total is not None and before is not None:
-            assert total >= before
-        cluster = replace(cluster, spent_usd=total, usd_per_hour_now=rate_then, metered_at=now)

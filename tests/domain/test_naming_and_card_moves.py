@@ -12,8 +12,8 @@ from worlds import ALICE, KNOWN, NOW, RULES, doomed, plane, record, strangers
 from domain.cards import MIN_GAP_S, Send, next_move
 from domain.errors import Refused
 from domain.naming import TAG_DELETE, TAG_ID, deletion_tag, is_ours, plane_token, tags, token
-from domain.policy import Actor
 from domain.request import NAME, CreateOptions, to_spec
+from domain.rules import Actor
 
 # AWS: letters, numbers and spaces of any script, and + - = . _ : / @
 ALLOWED = re.compile(r"[\w\s+\-=.:/@]*")

@@ -26,7 +26,7 @@ from worlds import (
     view,
 )
 
-from domain import provisioning
+from domain import access_stages, group_stages, provisioning
 from domain.actions import CreateAddon, CreateControlPlane, CreateNodeGroup, DeleteNodeGroup, GrantAccess
 from domain.conditions import Status
 from domain.lifecycle import ACCESS, ADDONS, CONTROL_PLANE, CREATE_ORDER, NODE_GROUPS
@@ -130,6 +130,7 @@ def test_creation_that_succeeds_after_a_refused_call_is_not_trouble() -> None:
 
 
 POLICY = provisioning.ADMIN_POLICY
+ADMIN, NONE = frozenset({POLICY}), frozenset()
 ALICES = "arn:aws:iam::111122223333:role/alice"
 ACCESS_TABLE = [
     ("plane not reached", {"control_plane": ABSENT}, None, ()),
@@ -137,9 +138,15 @@ ACCESS_TABLE = [
     ("own principal not looked", {"own_principal": NOT_LOOKED}, None, ()),
     ("entries unreadable", {"principals": BLIND}, (U, "Timeout"), ()),
     ("own principal unreadable", {"own_principal": BLIND}, (U, "Timeout"), ()),
-    ("absent", {"principals": frozenset()}, (U, "Granting"), (GrantAccess(BOT, POLICY), GrantAccess(ALICES, POLICY))),
-    ("one missing", {"principals": frozenset({BOT})}, (U, "Granting"), (GrantAccess(ALICES, POLICY),)),
-    ("all there, and one more", {"principals": frozenset({BOT, ALICES, "x"})}, (T, "Granted"), ()),
+    ("absent", {"principals": {}}, (U, "Granting"), (GrantAccess(BOT, POLICY), GrantAccess(ALICES, POLICY))),
+    ("one missing", {"principals": {BOT: ADMIN}}, (U, "Granting"), (GrantAccess(ALICES, POLICY),)),
+    (
+        "an entry without a policy",
+        {"principals": {BOT: ADMIN, ALICES: NONE}},
+        (U, "Granting"),
+        (GrantAccess(ALICES, POLICY),),
+    ),
+    ("all there, and one more", {"principals": {BOT: ADMIN, ALICES: ADMIN, "x": ADMIN}}, (T, "Granted"), ()),
 ]
 
 
@@ -149,7 +156,7 @@ ACCESS_TABLE = [
 def test_access(seen: Any, expected: Any, actions: Any) -> None:
     """Exactly the missing principals are let in, and nobody is while the list could not be read."""
     cluster = record(replace(bottlerocket(), access=(ALICES,)))
-    stage = provisioning.access(view(cluster, ready(cluster, **seen)))
+    stage = access_stages.access(view(cluster, ready(cluster, **seen)))
     assert answer(stage) == expected
     assert (stage.actions if stage else ()) == actions
 
@@ -250,7 +257,7 @@ def groups_table() -> list[tuple[str, Any, Any, Any, Any]]:  # long: a table, a 
 def test_node_groups(changes: Any, seen: Any, expected: Any, actions: Any) -> None:
     """Groups leave together, wait while they are made, and are replaced only when a person says so."""
     cluster = record(**changes)
-    stage = provisioning.node_groups(view(cluster, ready(cluster, **seen)))
+    stage = group_stages.node_groups(view(cluster, ready(cluster, **seen)))
     assert answer(stage) == expected
     assert (stage.actions if stage else ()) == actions
 
@@ -260,7 +267,7 @@ def test_group_lost_by_hand_after_a_rebuild_is_not_rebuilt_unasked() -> None:
     cluster = proven_record(retry_from=NOW - 800, group_generation=1)
     again = replace(cluster, ready_at=NOW - 700)
     seen = ready(again, groups={CPU_GROUP: group(again.spec.groups[0])})
-    stage = provisioning.node_groups(view(again, seen))
+    stage = group_stages.node_groups(view(again, seen))
     assert answer(stage) == (F, "DeletedByHand") and stage is not None and stage.actions == ()
 
 
@@ -268,7 +275,7 @@ def test_refused_launch_is_told_while_the_group_is_still_creating() -> None:
     """Auto Scaling's word on the launch is on the card at once, with the zone that lacks and those that have."""
     cluster = record()
     seen = ready(cluster, groups=groups(cluster, gpu="CREATING"), launch_failures=(NEW_CAPACITY,), nodes=())
-    stage = provisioning.node_groups(view(cluster, seen))
+    stage = group_stages.node_groups(view(cluster, seen))
     assert answer(stage) == (F, "NoCapacity")
     assert stage is not None
     assert "no g5.xlarge in us-west-2b" in stage.condition.message
@@ -279,23 +286,23 @@ def test_group_that_recovers_from_a_refused_launch_is_waited_for() -> None:
     """When the launch failure is over while the group still is being made, the trouble is over too."""
     cluster = record(conditions=(false(NODE_GROUPS, "NoCapacity", NOW - 120),))
     seen = ready(cluster, groups=groups(cluster, gpu="CREATING"), nodes=())
-    assert answer(provisioning.node_groups(view(cluster, seen))) == (U, "Creating")
+    assert answer(group_stages.node_groups(view(cluster, seen))) == (U, "Creating")
 
 
 def test_group_that_takes_too_long_stays_broken_until_it_is_there() -> None:
     """A timeout is a level: creating for 26 minutes is trouble, in this pass and the next, and ends with ACTIVE."""
     late = record(conditions=(unknown(NODE_GROUPS, "Creating", NOW - 26 * 60),))
     seen = ready(late, groups=groups(late, gpu="CREATING"), nodes=())
-    assert answer(provisioning.node_groups(view(late, seen))) == (F, "Creating")
+    assert answer(group_stages.node_groups(view(late, seen))) == (F, "Creating")
     told = record(conditions=(false(NODE_GROUPS, "Creating", NOW - 5),))
-    assert answer(provisioning.node_groups(view(told, seen))) == (F, "Creating")
-    assert answer(provisioning.node_groups(view(told, ready(told)))) == (T, "Active")
+    assert answer(group_stages.node_groups(view(told, seen))) == (F, "Creating")
+    assert answer(group_stages.node_groups(view(told, ready(told)))) == (T, "Active")
 
 
 def test_what_becomes_possible_leaves_in_one_pass() -> None:
     """The pass that sees ACTIVE asks for access, all add-ons and all groups together."""
     cluster = record(mixed())
-    fresh = Observed(control_plane=plane(cluster), groups={}, addons={}, own_principal=BOT, principals=frozenset({BOT}))
+    fresh = Observed(control_plane=plane(cluster), groups={}, addons={}, own_principal=BOT, principals={BOT: ADMIN})
     decision = provisioning.decide(view(cluster, fresh))
     assert decision.actions == (
         *map(CreateAddon, provisioning.ADDON_NAMES),

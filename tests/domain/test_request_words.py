@@ -9,8 +9,8 @@ from worlds import ALICE, KNOWN, RULES
 
 from domain.errors import Refused
 from domain.naming import token
-from domain.policy import Actor, Rules
 from domain.request import MIN_TTL_S, NAME, CreateOptions, duration, to_spec
+from domain.rules import Actor, Rules
 from domain.spec import AL2023_NVIDIA, BOTTLEROCKET_NVIDIA, GPU_AMIS, SPOT, WORKER_TAINT, ClusterSpec
 
 ACTOR = Actor(ALICE)

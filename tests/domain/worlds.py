@@ -9,7 +9,7 @@ from domain.cluster import Approval, Cluster, Deletion, NodeScore
 from domain.conditions import Condition, Status
 from domain.lifecycle import CREATE_ORDER, PREFLIGHT
 from domain.money import Price, PriceList
-from domain.naming import TAG_DELETE, deletion_tag, plane_token, tags
+from domain.naming import TAG_DELETE, deletion_tag, level_policy, plane_token, tags
 from domain.observation import (
     ABSENT,
     Addon,
@@ -25,8 +25,9 @@ from domain.observation import (
     Unreadable,
 )
 from domain.plugin import desired_plugin
-from domain.policy import Actor, Rules
 from domain.provisioning import ADDON_NAMES
+from domain.rules import Actor, Rules
+from domain.sizes import as_wanted
 from domain.spec import (
     AL2023_NVIDIA,
     GPU_GROUP,
@@ -40,6 +41,7 @@ from domain.stages import View
 NOW = 1_800_000_000.0
 REGION = "us-west-2"
 BOT = "arn:aws:iam::111122223333:role/raygpu-bot"
+NODES_ROLE = "arn:aws:iam::111122223333:role/raygpu-node"
 ALICE, BOB, BORIS, CAROL, MALLORY = "U0ALICE", "U0BOB", "U0BORIS", "U0CAROL", "U0MALLORY"
 RULES = Rules(approvers=frozenset({BOB, BORIS}), admins=frozenset({CAROL}))
 KNOWN: Mapping[str, InstanceType] = {
@@ -159,9 +161,9 @@ def group(wanted: NodeGroupSpec, status: str = "ACTIVE", **changes: Any) -> Node
 
 
 def groups(cluster: Cluster, **statuses: str) -> dict[str, NodeGroup]:
-    """All groups of the spec, ACTIVE, or as `cpu=` and `gpu=` say."""
+    """All groups at the sizes they shall have now, ACTIVE, or as `cpu=` and `gpu=` say."""
     picked = {g.name: statuses.get("gpu" if g.is_gpu else "cpu", "ACTIVE") for g in cluster.spec.groups}
-    return {g.name: group(g, picked[g.name]) for g in cluster.spec.groups}
+    return {g.name: group(as_wanted(cluster, g), picked[g.name]) for g in cluster.spec.groups}
 
 
 def node(wanted: NodeGroupSpec, number: int = 1, **changes: Any) -> Node:
@@ -188,7 +190,9 @@ def node_name(wanted: NodeGroupSpec, number: int = 1) -> str:
 def nodes(cluster: Cluster, **changes: Any) -> tuple[Node, ...]:
     """All nodes of the spec; `changes` go to those with GPUs."""
     return tuple(
-        node(g, number, **(changes if g.is_gpu else {})) for g in cluster.spec.groups for number in range(g.desired)
+        node(g, number, **(changes if g.is_gpu else {}))
+        for g in cluster.spec.groups
+        for number in range(as_wanted(cluster, g).desired)
     )
 
 
@@ -198,19 +202,28 @@ def plugins(cluster: Cluster, *, foreign: tuple[str, ...] = (), **changes: Any) 
     if wanted is None:
         return DevicePlugins(ABSENT, foreign)
     lacking = [g for g in cluster.spec.gpu_groups if not g.brings_device_plugin]
-    pods = tuple(PluginPod(node_name(g, n), "Running", True) for g in lacking for n in range(g.desired))
+    pods = tuple(
+        PluginPod(node_name(g, n), "Running", True) for g in lacking for n in range(as_wanted(cluster, g).desired)
+    )
     return DevicePlugins(replace(DevicePlugin(wanted, len(pods), len(pods), pods), **changes), foreign)
 
 
 def smoke(cluster: Cluster, phase: str = "Succeeded", message: str = "", started_at: float = NOW - 60) -> Any:
     """A smoke pod in that phase on every GPU node."""
-    homes = [(g, n) for g in cluster.spec.gpu_groups for n in range(g.desired)]
+    homes = [(g, n) for g in cluster.spec.gpu_groups for n in range(as_wanted(cluster, g).desired)]
     return tuple(SmokePod(node_name(g, n), phase, message, started_at) for g, n in homes)
 
 
 def addons(**statuses: str) -> dict[str, Addon]:
     """The four add-ons, ACTIVE, or as given (dashes written as underscores)."""
     return {name: Addon(name, statuses.get(name.replace("-", "_"), "ACTIVE")) for name in ADDON_NAMES}
+
+
+def principals(cluster: Cluster) -> dict[str, frozenset[str]]:
+    """The access entries as they should be: the bot's, the owner's, those granted, and the node role's."""
+    admins = dict.fromkeys((BOT, *cluster.spec.access), frozenset({level_policy("admin")}))
+    given = {g.principal: frozenset({level_policy(g.level)}) for g in cluster.grants if not g.revoked}
+    return {NODES_ROLE: frozenset(), **given, **admins}
 
 
 def ready(cluster: Cluster, **changes: Any) -> Observed:
@@ -220,7 +233,7 @@ def ready(cluster: Cluster, **changes: Any) -> Observed:
         groups=groups(cluster),
         addons=addons(),
         own_principal=BOT,
-        principals=frozenset({BOT, *cluster.spec.access}),
+        principals=principals(cluster),
         api_server="v1.35.0",
         nodes=nodes(cluster),
         plugins=plugins(cluster),

@@ -13,10 +13,15 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import yaml
+
+from sandbox.bot_process import BotProcess
 
 CHANNEL = "C0RAYGPU"
 STOP_S = 90
@@ -51,6 +56,11 @@ class Sandbox:
         found = [m for m in messages if not m.get("ephemeral_to") and m["text"].startswith(f"{name}:")]
         return found[-1] if found else None
 
+    def thread(self, card: dict[str, Any] | None) -> list[str]:
+        """What was said below a card, oldest first."""
+        messages = self.get(f"/slack/messages?channel={CHANNEL}")
+        return [said(m) for m in messages if card is not None and m.get("thread_ts") == card["ts"]]
+
     def whispers(self, user: str) -> list[str]:
         """What only that person sees, oldest first."""
         messages = self.get(f"/slack/messages?user={user}")
@@ -62,11 +72,35 @@ class Sandbox:
             lambda: (card := self.card(name)) and want(card) and card, seconds, lambda: said(self.card(name))
         )
 
+    def asking(self, name: str) -> dict[str, Any]:
+        """The card once it asks for a decision."""
+        return self.wait_card(name, lambda c: any("approve" in b for b in buttons(c)))
+
     def approve(self, name: str) -> dict[str, Any]:
         """Waits until the card asks, and Bob approves."""
-        card = self.wait_card(name, lambda c: any("approve" in b for b in buttons(c)))
+        card = self.asking(name)
         assert self.click(card, "approve", BOB)["status"] == 200
         return card
+
+    def eks(self, name: str) -> dict[str, Any] | None:
+        """What the world has of that cluster of ours."""
+        standing = self.get("/world")["clusters"]
+        return next((c for c in standing if c["name"].startswith(f"raygpu-{name}-")), None)
+
+    def groups(self, name: str) -> dict[str, tuple[int, int, int]]:
+        """Least, wanted and most nodes of each of its node groups."""
+        return {
+            g["name"]: (g["min"], g["desired"], g["max"]) for g in (self.eks(name) or {"nodegroups": []})["nodegroups"]
+        }
+
+    def early_in_month(self) -> None:
+        """Steps into the next month where this one ends within a week: a lifetime counts in a month as far as it reaches."""
+        now = datetime.fromtimestamp(self.get("/world")["now"], UTC)
+        if (now + timedelta(days=8)).month != now.month:
+            first = (now.replace(day=1) + timedelta(days=32)).replace(day=1, hour=0, minute=0, second=5)
+            self.post("/world/clock", {"advance_s": (first - now).total_seconds()})
+            plan = "create probe --plan"  # the bot reads its clock once a second
+            wait_for(lambda: f"of {first:%B}" in said(self.command(plan, CAROL)["body"]), 30)
 
     def ready(self, name: str) -> dict[str, Any]:
         return self.wait_card(name, lambda c: ": ready." in c["text"])
@@ -128,6 +162,20 @@ def sandbox(*options: str) -> Iterator[Sandbox]:
             yield Sandbox(json.loads(line))
         finally:
             _stop(process)
+
+
+@contextmanager
+def bot(world: Sandbox, folder: Path, changes: Mapping[str, Any]) -> Iterator[None]:
+    """A bot beside a sandbox that has none, with the sandbox's configuration but for `changes` at its top."""
+    config = {**yaml.safe_load(Path(world.env["RAYGPU_CONFIG"]).read_text()), **changes}
+    path = folder / "raygpu.yaml"
+    path.write_text(yaml.safe_dump(config))
+    process = BotProcess({**world.env, "RAYGPU_CONFIG": str(path)}, folder / "bot.log")
+    process.start()
+    try:
+        yield
+    finally:
+        process.stop()
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

@@ -136,7 +136,8 @@ def test_strangers_and_the_requester_cannot_approve(world: Sandbox) -> None:
     assert ": awaiting approval." in again["text"]
     assert world.get("/world")["clusters"] == []
     world.click(again, "deny", BOB)
-    world.wait_card("mine", lambda c: ": denied." in c["text"])
+    denied = world.wait_card("mine", lambda c: ": denied." in c["text"])
+    wait_for(lambda: any("was denied by" in told for told in world.thread(denied)), 10)
 
 
 @pytest.mark.usefixtures("unchanged")

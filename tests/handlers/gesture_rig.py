@@ -8,151 +8,46 @@ import io
 import itertools
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from card_samples import NOW, price
+from card_samples import in_phase
+from rig_world import PEOPLE, RULES, TYPES, USD, WatchedAuthority, World
 
 from blocks import ids
 from bot.http import HttpLayer, Probes
 from bot.slack_app import build_app
-from domain.capacity import InstanceType
-from domain.cluster import Cluster
-from domain.errors import Missing, Outdated, OutsideError, Taken, Unavailable
-from domain.lifecycle import is_live
-from domain.money import PriceList
-from domain.observation import ABSENT, Absent
-from domain.policy import Actor, Rules
+from domain.cluster import Cluster, Phase
+from domain.errors import OutsideError, Unavailable
+from domain.rules import Rules
 from handlers.routes import UseCases
+from services.admin import Admin
+from services.changes import Changes
 from services.decisions import Decisions
-from services.deletions import Deletions
-from services.ports import AuditEntry, Lease
+from services.errands import Errander
 from services.queries import Queries
 from services.requests import Requests
 from services.waker import Waker
 
+__all__ = [
+    "PEOPLE",
+    "REAL_NOW",
+    "RULES",
+    "SECRET",
+    "TYPES",
+    "USD",
+    "Reply",
+    "Rig",
+    "Screen",
+    "World",
+    "down",
+    "inputs",
+    "state",
+]
+
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 REAL_NOW = 1_790_000_500.0  # of the requests; the bot's own clock stands at NOW
-RULES = Rules(
-    approvers=frozenset({"U0BOB", "U0BORIS"}), admins=frozenset({"U0CAROL"}), regions=("us-west-2", "eu-west-1")
-)
-PEOPLE = {
-    "U0ALICE": Actor("U0ALICE", "alice"),
-    "U0BOB": Actor("U0BOB", "bob"),
-    "U0BORIS": Actor("U0BORIS", "boris"),
-    "U0CAROL": Actor("U0CAROL", "carol"),
-    "U0DAVE": Actor("U0DAVE", "dave"),
-    "U0MALLORY": Actor("U0MALLORY", "mallory", is_guest=True),
-    "U0STRANGE": Actor("U0STRANGE", "strange", is_stranger=True),
-    "U0BOT": Actor("U0BOT", "bot", is_bot=True),
-}
-TYPES = {
-    "g5.xlarge": InstanceType("g5.xlarge", 4, 16, 1, "a10g", "x86_64"),
-    "g5.12xlarge": InstanceType("g5.12xlarge", 48, 192, 4, "a10g", "x86_64"),
-    "m5.xlarge": InstanceType("m5.xlarge", 4, 16, 0, "", "x86_64"),
-}
-USD = {"m5.xlarge": 0.192, "g5.xlarge": 1.006, "g5.12xlarge": 5.672}
-
-
-@dataclass
-class World:
-    """The outside, in memory: implements the ports the use cases need, counts what was changed, and fails on request."""
-
-    at: float = NOW
-    records: dict[str, Cluster] = field(default_factory=dict)
-    replies: dict[str, Cluster] = field(default_factory=dict)
-    audit: list[AuditEntry] = field(default_factory=list)
-    woken: list[str] = field(default_factory=list)
-    seen: set[str] = field(default_factory=set)
-    store_down: OutsideError | None = None
-    people_down: OutsideError | None = None
-    once_down: OutsideError | None = None
-    numbers: Any = field(default_factory=lambda: itertools.count(2))
-
-    def now(self) -> float:
-        """services.ports.Clock."""
-        return self.at
-
-    def add(self, cluster: Cluster, operation: str, audit: AuditEntry) -> Cluster:
-        """services.ports.Clusters."""
-        self._check()
-        if operation in self.replies:
-            return self.replies[operation]
-        holder = next(iter(self.by_name(cluster.spec.region, cluster.spec.name)), None)
-        if holder is not None:
-            raise Taken("NameTaken", holder.id)
-        return self._keep(replace(cluster, version=1), operation, audit)
-
-    def get(self, cluster_id: str) -> Cluster | Absent:
-        """services.ports.Clusters."""
-        self._check()
-        return self.records.get(cluster_id, ABSENT)
-
-    def all(self) -> tuple[Cluster, ...]:
-        """services.ports.Clusters."""
-        self._check()
-        return tuple(self.records.values())
-
-    def save(self, cluster: Cluster, operation: str, lease: Lease | None, audit: AuditEntry | None) -> Cluster:
-        """services.ports.Clusters."""
-        self._check()
-        if operation in self.replies:
-            return self.replies[operation]
-        if self.records[cluster.id].version != cluster.version:
-            raise Outdated("Outdated", "changed meanwhile")
-        return self._keep(replace(cluster, version=cluster.version + 1), operation, audit)
-
-    def by_name(self, region: str | None, name: str) -> tuple[Cluster, ...]:
-        """services.ports.Clusters."""
-        live = [c for c in self.records.values() if is_live(c) and c.spec.name == name]
-        return tuple(c for c in live if region in (None, c.spec.region))
-
-    def wake(self, cluster_id: str, delay_s: float = 0.0) -> None:
-        """services.ports.DueSet."""
-        self.woken.append(cluster_id)
-
-    def send(self, cluster_id: str) -> None:
-        """services.ports.Queue."""
-
-    def first(self, key: str, ttl_s: float) -> bool:
-        """services.ports.Once."""
-        if self.once_down is not None:
-            raise self.once_down
-        new = key not in self.seen
-        self.seen.add(key)
-        return new
-
-    def look_up(self, user_id: str) -> Actor:
-        """services.ports.People."""
-        if self.people_down is not None:
-            raise self.people_down
-        if user_id not in PEOPLE:
-            raise Missing("SlackUserNotFound", "user_not_found")
-        return PEOPLE[user_id]
-
-    def instance_types(self) -> Mapping[str, InstanceType]:
-        """services.ports.Catalogue."""
-        return TYPES
-
-    def at_hand(self, region: str, instance_types: tuple[str, ...]) -> PriceList:
-        """services.ports.Prices."""
-        kinds = tuple(price(kind, USD.get(kind)) for kind in instance_types)
-        return PriceList(kinds, price("EKS", 0.1), price("gp3", 0.08, "GB-month"))
-
-    def suffix(self) -> str:
-        """services.ports.Identifiers."""
-        return f"aaaa{next(self.numbers)}"[-5:]
-
-    def _keep(self, cluster: Cluster, operation: str, audit: AuditEntry | None) -> Cluster:
-        self.records[cluster.id] = self.replies[operation] = cluster
-        if audit is not None:
-            self.audit.append(audit)
-        return cluster
-
-    def _check(self) -> None:
-        if self.store_down is not None:
-            raise self.store_down
 
 
 @dataclass
@@ -160,6 +55,7 @@ class Screen:
     """What people see: implements handlers.answers.Surface, and fails on request."""
 
     modals: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    updates: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     homes: dict[str, dict[str, Any]] = field(default_factory=dict)
     answers: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     whispers: list[tuple[str, str, str]] = field(default_factory=list)
@@ -169,6 +65,11 @@ class Screen:
         """views.open."""
         self._check()
         self.modals.append((trigger, dict(view)))
+
+    def update_modal(self, view_id: str, hash: str, view: Mapping[str, Any]) -> None:
+        """views.update."""
+        self._check()
+        self.updates.append((view_id, hash, dict(view)))
 
     def publish_home(self, user: str, view: Mapping[str, Any]) -> None:
         """views.publish."""
@@ -212,25 +113,10 @@ class Reply:
 class Rig:
     """People typing and clicking at a bot whose outside is in memory."""
 
-    def __init__(self, clock_time: Callable[[], float] = lambda: REAL_NOW) -> None:
-        self.world, self.screen = World(), Screen()
+    def __init__(self, clock_time: Callable[[], float] = lambda: REAL_NOW, rules: Rules = RULES) -> None:
+        self.world, self.screen = World(rules), Screen()
         world: Any = self.world
-        waker = Waker(world, world)
-        requests = Requests(
-            clusters=world, waker=waker, catalogue=world, prices=world, ids=world, clock=world, rules=RULES
-        )
-        decisions = Decisions(clusters=world, waker=waker, clock=world, rules=RULES)
-        deletions = Deletions(clusters=world, waker=waker, clock=world, rules=RULES)
-        queries = Queries(clusters=world, clock=world, rules=RULES)
-        self.use_cases = UseCases(
-            requests=requests,
-            decisions=decisions,
-            deletions=deletions,
-            queries=queries,
-            people=world,
-            rules=RULES,
-            clock=world,
-        )
+        self.use_cases = use_cases(self.world)
         self.app = build_app(self.use_cases, self.screen, token="xoxb-test", api_url="http://127.0.0.1:9/api/")
         probes = Probes(healthy=lambda: None, ready=lambda: None)
         self.wsgi = HttpLayer(self.app.dispatch, world, SECRET, clock_time, probes)
@@ -247,6 +133,7 @@ class Rig:
             "trigger_id": self.trigger(),
             "response_url": "https://hooks.slack.com/commands/1",
         }
+        self.world.begin()
         return self.form({**fields, **changed})
 
     def click(self, action_id: str, value: str | ids.ButtonValue, user: str = "U0BOB", **changed: Any) -> Reply:
@@ -264,20 +151,69 @@ class Rig:
         }
         return self.payload({**payload, **changed})
 
+    def click_home(self, action_id: str, value: str | ids.ButtonValue, user: str = "U0ALICE") -> Reply:
+        """The same on the Home tab: no channel, no response_url."""
+        view = {"type": "home", "id": "V0HOME", "hash": "1.h", "state": {"values": {}}}
+        container = {"type": "view", "view_id": "V0HOME"}
+        return self.click(action_id, value, user, view=view, container=container, channel=None, response_url=None)
+
+    def change(
+        self, view: Mapping[str, Any], action_id: str, fields: Mapping[str, str], user: str = "U0ALICE"
+    ) -> Reply:
+        """A field of an open modal changed to that."""
+        shown = self._filled(view, fields)
+        acted = next(block["element"] for block in inputs(view) if block["element"].get("action_id") == action_id)
+        chosen = state({"element": acted, "block_id": action_id}, fields)
+        payload = {
+            "type": "block_actions",
+            "user": {"id": user, "team_id": "T0RAYGPU"},
+            "team": {"id": "T0RAYGPU"},
+            "container": {"type": "view", "view_id": "V1"},
+            "trigger_id": self.trigger(),
+            "view": shown,
+            "actions": [{**chosen, "action_id": action_id, "block_id": action_id}],
+        }
+        return self.payload(payload)
+
+    def suggest(
+        self, action_id: str, value: str, user: str = "U0ALICE", view: Mapping[str, Any] | None = None
+    ) -> Reply:
+        """Somebody types into a select that asks for its options."""
+        payload = {
+            "type": "block_suggestion",
+            "action_ts": self.trigger(),
+            "user": {"id": user, "team_id": "T0RAYGPU"},
+            "team": {"id": "T0RAYGPU"},
+            "container": {"type": "view", "view_id": "V1"},
+            "action_id": action_id,
+            "block_id": action_id,
+            "value": value,
+            "view": self._filled(view or {"type": "modal", "blocks": []}, {}),
+        }
+        return self.payload(payload)
+
     def submit(self, view: Mapping[str, Any], fields: Mapping[str, str], user: str = "U0ALICE") -> Reply:
         """The submit button of an open modal, with these fields filled in and the others as they opened."""
-        values = {block["block_id"]: {block["block_id"]: state(block, fields)} for block in inputs(view)}
-        shown = {**view, "id": "V1", "hash": "1.a", "state": {"values": values}}
+        shown = self._filled(view, fields)
         payload = {"type": "view_submission", "user": {"id": user}, "team": {"id": "T0RAYGPU"}, "view": shown}
         return self.payload({**payload, "trigger_id": self.trigger()})
+
+    def _filled(self, view: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, Any]:
+        values = {
+            block["block_id"]: {block["element"].get("action_id", block["block_id"]): state(block, fields)}
+            for block in inputs(view)
+        }
+        return {**view, "id": "V1", "hash": "1.a", "state": {"values": values}}
 
     def event(self, event: Mapping[str, Any]) -> Reply:
         """An event of the Events API."""
         body = {"type": "event_callback", "team_id": "T0RAYGPU", "event_id": self.trigger(), "event": event}
+        self.world.begin()
         return self.post(json.dumps(body).encode(), "application/json")
 
     def payload(self, payload: Mapping[str, Any]) -> Reply:
         """An interaction."""
+        self.world.begin()
         return self.form({"payload": json.dumps(payload)})
 
     def form(self, fields: Mapping[str, str]) -> Reply:
@@ -322,6 +258,40 @@ class Rig:
         assert reply.status == 200, reply
         return next(c for c in self.world.records.values() if c.id not in before)
 
+    def in_phase(self, phase: Phase = Phase.READY) -> Cluster:
+        """alice's `demo`, brought into a phase."""
+        return self.world.hold(in_phase(phase, self.asked_for()))
+
+
+def use_cases(world: World) -> UseCases:
+    """The real use cases over that world."""
+    authority, clusters, accounts = WatchedAuthority(world, world.rules), world.port("clusters"), world.port("accounts")
+    outside: Any = world
+    waker = Waker(world.port("due"), world.port("queue"))
+    return UseCases(
+        requests=Requests(
+            clusters=clusters,
+            waker=waker,
+            catalogue=outside,
+            prices=outside,
+            ids=outside,
+            clock=outside,
+            authority=authority,
+            accounts=accounts,
+        ),
+        decisions=Decisions(clusters=clusters, waker=waker, clock=outside, authority=authority, accounts=accounts),
+        changes=Changes(clusters=clusters, waker=waker, clock=outside, authority=authority, accounts=accounts),
+        queries=Queries(
+            clusters=clusters, clock=outside, authority=authority, trail=world.port("trail"), accounts=accounts
+        ),
+        admin=Admin(switches=world.port("switches"), clock=outside, authority=authority),
+        errander=Errander(errands=world.port("errands"), queue=world.port("queue"), authority=authority, ids=outside),
+        people=outside,
+        authority=authority,
+        clock=outside,
+        rules=world.rules,
+    )
+
 
 def sign(body: bytes, stamp: str, secret: str = SECRET) -> str:
     """Slack's signature."""
@@ -342,7 +312,9 @@ def state(block: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, Any]
         return {"type": kind, "selected_options": [{"value": "yes"}] if ticked else []}
     if kind == "conversations_select":
         return {"type": kind, "selected_conversation": chosen}
-    if kind == "static_select":
+    if kind == "datetimepicker":
+        return {"type": kind, "selected_date_time": int(chosen) if chosen else element.get("initial_date_time")}
+    if kind in ("static_select", "external_select"):
         initial = element.get("initial_option")
         option = {"value": chosen} if chosen is not None else initial and {"value": initial["value"]}
         return {"type": kind, "selected_option": option or None}

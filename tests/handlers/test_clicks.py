@@ -4,12 +4,28 @@ from dataclasses import replace
 
 import pytest
 from card_samples import NOW, in_phase
-from gesture_rig import Rig, down
+from gesture_rig import RULES, Rig, down
 from slack_limits import assert_view
 
 from blocks import ids
 from blocks.cards import cluster_card
-from domain.cluster import REQUEST_TTL_S, Cluster, Phase
+from domain.cluster import REQUEST_TTL_S, BudgetLine, Cluster, Phase, Requirement
+from domain.rules import ApprovalRule
+
+BUTTONS = (
+    ids.APPROVE,
+    ids.DENY,
+    ids.CHANGE,
+    ids.RETRY,
+    ids.VERIFY,
+    ids.EXTEND,
+    ids.PARK,
+    ids.RESUME,
+    ids.DELETE,
+    ids.DELETE_ASKED,
+    ids.DELETE_KEPT,
+)
+TWO = replace(RULES, approval=(ApprovalRule(approvals=2),))
 
 
 @pytest.fixture
@@ -71,8 +87,8 @@ def test_two_approvers_one_decision(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("user", "words"),
     [
-        ("U0ALICE", "You cannot approve your own request; ask an approver."),
-        ("U0DAVE", "Only the approvers of the configuration"),
+        ("U0ALICE", "You cannot decide on your own request; ask an approver."),
+        ("U0DAVE", "Only people of “approvers” may decide on this request."),
         ("U0MALLORY", "Guests cannot use raygpu"),
         ("U0STRANGE", "People from other organisations"),
         ("U0NOBODY", "Slack does not know who you are"),
@@ -93,8 +109,36 @@ def test_an_approver_cannot_approve_his_own(rig: Rig) -> None:
     cluster = replace(in_phase(Phase.AWAITING_APPROVAL, asked), version=1)
     rig.world.records[cluster.id] = cluster
     rig.click(ids.APPROVE, button(cluster, ids.APPROVE))
-    assert rig.said == "You cannot approve your own request; ask an approver."
+    assert rig.said == "You cannot decide on your own request; ask an approver."
     assert rig.world.records[cluster.id].approval is None
+
+
+def test_one_vote_of_two_says_what_is_missing() -> None:
+    """The first approver learns that another is needed, the second that it is done, a second click of the first as much."""
+    rig = Rig(rules=TWO)
+    cluster = waiting(rig)
+    value = button(cluster, ids.APPROVE)
+    rig.click(ids.APPROVE, value)
+    assert rig.said == "You approved *demo*: that is 1 of 2 approvals. Still needed: 1 of “approvers”."
+    assert rig.world.records[cluster.id].approval is None
+    rig.click(ids.APPROVE, value)
+    assert rig.said == "You have approved already. It waits for 1 of “approvers”."
+    rig.click(ids.APPROVE, value, user="U0BORIS")
+    assert rig.said.startswith("You approved *demo*; its card shows every step. It expires <!date^")
+    assert [vote.by for vote in rig.world.records[cluster.id].votes] == ["U0BOB", "U0BORIS"]
+
+
+def test_a_vote_on_what_needs_more_by_now_is_not_taken(rig: Rig) -> None:
+    """The budget was spent after the card was drawn: nobody approves unseen what a second tier has to approve as well."""
+    budgets = replace(RULES.budgets, user=10.0)
+    rig = Rig(rules=replace(RULES, budgets=budgets))
+    cluster = replace(waiting(rig), requirements=(Requirement("approvers", 1),), budget=())
+    rig.world.records[cluster.id] = cluster
+    rig.click(ids.APPROVE, button(cluster, ids.APPROVE))
+    assert "The request needs more than this card said" in rig.said
+    held = rig.world.records[cluster.id]
+    assert (held.approval, [need.group for need in held.requirements]) == (None, ["approvers", "admins"])
+    assert isinstance(held.budget[0], BudgetLine)
 
 
 def test_a_changed_price_voids_the_click(rig: Rig) -> None:
@@ -114,7 +158,7 @@ def test_a_lapsed_request_says_so(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "old", "{}", '{"id":7}', "[]", '{"id":"demo-gone1","digest":"x"}', "x" * 3000])
-@pytest.mark.parametrize("action_id", [ids.APPROVE, ids.DENY, ids.RETRY, ids.DELETE, ids.DELETE_ASKED, ids.DELETE_KEPT])
+@pytest.mark.parametrize("action_id", BUTTONS)
 def test_an_old_or_forged_value_gets_an_answer(rig: Rig, action_id: str, value: str) -> None:
     """A button of another time is answered, with nothing changed and no 500."""
     assert rig.click(action_id, value).status == 200
@@ -127,40 +171,6 @@ def test_an_unknown_button_gets_an_answer(rig: Rig, action_id: str) -> None:
     """After an update or a rollback no click is silently ignored."""
     assert rig.click(action_id, "x").status == 200
     assert "another version of raygpu" in rig.said
-
-
-def test_retry_once_per_state_of_the_card(rig: Rig) -> None:
-    """Two clicks on the same card are one retry; the next card's button is another."""
-    cluster = replace(in_phase(Phase.TROUBLE, rig.asked_for()), version=1)
-    rig.world.records[cluster.id] = cluster
-    value = button(cluster, ids.RETRY)
-    for user in ("U0ALICE", "U0CAROL"):
-        rig.click(ids.RETRY, value, user=user)
-        assert rig.said.startswith("raygpu tries *demo* again")
-    assert rig.world.records[cluster.id].group_generation == 1
-    rig.click(ids.RETRY, button(rig.world.records[cluster.id], ids.RETRY), user="U0ALICE")
-    assert rig.world.records[cluster.id].group_generation == 2
-
-
-def test_retry_and_delete_are_for_owner_and_administrators(rig: Rig) -> None:
-    """A bystander's click changes nothing and says whose it is."""
-    cluster = replace(in_phase(Phase.TROUBLE, rig.asked_for()), version=1)
-    rig.world.records[cluster.id] = cluster
-    for action_id in (ids.RETRY, ids.DELETE):
-        rig.click(action_id, button(cluster, action_id), user="U0DAVE")
-        assert "Only its owner <@U0ALICE> or an administrator" in rig.said
-    assert rig.world.records[cluster.id] == cluster
-
-
-def test_delete_twice_is_one_deletion(rig: Rig) -> None:
-    """The second click finds the wish written and changes nothing."""
-    cluster = waiting(rig)
-    value = button(cluster, ids.DELETE)
-    rig.click(ids.DELETE, value, user="U0ALICE")
-    first = rig.world.records[cluster.id]
-    rig.click(ids.DELETE, value, user="U0CAROL")
-    assert rig.world.records[cluster.id] == first
-    assert rig.said == "*demo* is being taken away; its card ends with a receipt."
 
 
 def test_a_withdrawn_request_cannot_be_approved(rig: Rig) -> None:
@@ -207,4 +217,25 @@ def test_a_click_on_the_home_tab_is_answered_by_a_notice(rig: Rig) -> None:
     rig.click(ids.DELETE, button(cluster, ids.DELETE), user="U0ALICE", response_url=None, channel=None)
     view = rig.screen.modals[-1][1]
     assert_view(view)
-    assert "*demo* is being taken away" in view["blocks"][0]["text"]["text"]
+    assert "*demo* is withdrawn" in view["blocks"][0]["text"]["text"]
+
+
+def test_the_home_tab_is_drawn_anew_after_a_click_on_it(rig: Rig) -> None:
+    """Nothing else would bring it up to date: what was parked there can be resumed there."""
+    cluster = rig.in_phase(Phase.READY)
+    rig.click_home(ids.PARK, button(cluster, ids.PARK))
+    drawn = rig.screen.homes["U0ALICE"]
+    assert_view(drawn)
+    rows = [[e["action_id"] for e in block["elements"]] for block in drawn["blocks"] if block["type"] == "actions"]
+    assert rows == [[ids.OPEN_CREATE], [ids.EXTEND, ids.RESUME, ids.DELETE]]
+
+
+def test_an_approver_decides_on_the_home_tab(rig: Rig) -> None:
+    """What waits for one's decision stands there with its buttons, and is gone once it is decided."""
+    cluster = waiting(rig)
+    rig.event({"type": "app_home_opened", "user": "U0BOB", "tab": "home"})
+    before = str(rig.screen.homes["U0BOB"])
+    assert "*Waiting for your decision*" in before
+    rig.click_home(ids.APPROVE, button(cluster, ids.APPROVE), user="U0BOB")
+    assert rig.world.records[cluster.id].approval.approved
+    assert "*Waiting for your decision*" not in str(rig.screen.homes["U0BOB"])

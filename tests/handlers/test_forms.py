@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from gesture_rig import Rig, down
+from gesture_rig import Rig, down, inputs
 from slack_limits import assert_view, texts
 
 from blocks import ids
@@ -157,7 +157,7 @@ def test_the_home_tab_shows_ones_own(rig: Rig) -> None:
     assert any("*demo*" in text for text, _ in texts(view))
     rig.click(ids.OPEN_CREATE, "home", user="U0ALICE", channel=None, response_url=None)
     form = rig.screen.modals[-1][1]
-    assert form["blocks"][0]["block_id"] == "channel"
+    assert inputs(form)[0]["block_id"] == "channel"
     rig.submit(form, {"name": "other", "channel": "C0OTHER"})
     assert {c.channel for c in rig.world.records.values()} == {"C0RAYGPU", "C0OTHER"}
 

@@ -173,6 +173,40 @@ def test_iam_has_the_managed_policies_of_eks(aws: Endpoint) -> None:
     assert failure(iam.delete_role, RoleName="node")[0] == "DeleteConflict"
 
 
+def test_iam_simulates_what_the_bots_role_may_do(aws: Endpoint) -> None:
+    """Over pages: the foundation's actions are allowed, others are not, nor what a fault took; moto has the rest of IAM."""
+    iam = aws.client("iam")
+    arn = iam.create_role(RoleName="raygpu-bot-us-west-2", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    names = [
+        "eks:CreateCluster",
+        "iam:PassRole",
+        "iam:CreateRole",
+        "tag:GetResources",
+        "elasticloadbalancing:DescribeTags",
+    ]
+
+    def denied() -> set[str]:
+        pages = iam.get_paginator("simulate_principal_policy").paginate(
+            PolicySourceArn=arn, ActionNames=names, PaginationConfig={"PageSize": 2}
+        )
+        rows = [row for page in pages for row in page["EvaluationResults"]]
+        assert [row["EvalActionName"] for row in rows] == names
+        return {row["EvalActionName"] for row in rows if row["EvalDecision"] != "allowed"}
+
+    assert denied() == {"iam:CreateRole"}
+    aws.world.inject("permission_missing", action="iam:PassRole")
+    aws.world.inject("access_denied", service="resourcegroupstaggingapi", operation="GetResources")
+    assert denied() == {"iam:CreateRole", "iam:PassRole", "tag:GetResources"}
+    aws.world.inject("permission_missing", action="eks:ListClusters")
+    assert failure(aws.client("eks").list_clusters)[0] == "AccessDeniedException"
+    aws.world.inject("clear")
+    assert denied() == {"iam:CreateRole"}
+    gone = f"{arn}-gone"
+    assert failure(iam.simulate_principal_policy, PolicySourceArn=gone, ActionNames=names)[:2] == ("NoSuchEntity", 404)
+    session = "arn:aws:sts::111122223333:assumed-role/raygpu-bot/1"
+    assert failure(iam.simulate_principal_policy, PolicySourceArn=session, ActionNames=names)[0] == "InvalidInput"
+
+
 def test_faults_strike_both_halves_with_each_service_own_words(aws: Endpoint) -> None:
     """EKS, EC2 and STS: denied, throttled, failed after the call took effect."""
     ec2, eks = aws.client("ec2"), aws.client("eks")

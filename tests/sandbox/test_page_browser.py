@@ -272,8 +272,8 @@ def test_direct_messages_are_counted_threads_stand_below_and_home_opens(rig: Rig
     root = rig.client.chat_postMessage(channel=CHANNEL, text="root")["ts"]
     rig.client.chat_postMessage(channel=CHANNEL, text="younger")
     reply = rig.client.chat_postMessage(channel=CHANNEL, text="reply", thread_ts=root)["ts"]
-    expect(card(tab, reply)).to_be_visible()
-    following = tab.locator(f'[data-ts="{root}"] + [data-testid="message"]')
+    expect(card(tab, reply)).to_have_count(0)
+    following = tab.locator(f'[data-ts="{root}"] + [data-testid="reply"]')
     expect(following).to_have_attribute("data-ts", reply)
 
 

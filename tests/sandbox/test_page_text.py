@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from blocks import steps
 from sandbox.page.composer import matching_hints
 from sandbox.page.conversation import threaded
 from sandbox.page.dates import render_date
@@ -92,6 +93,12 @@ def test_common_emoji_are_drawn(text: str) -> None:
     assert plain_html(":no_such_emoji:") == ":no_such_emoji:"
 
 
+@pytest.mark.parametrize("mark", [*steps.SHORT.values(), "🧊"])
+def test_every_mark_of_a_card_is_drawn(mark: str) -> None:
+    """Also where no emoji font is."""
+    assert "material-icons" in plain_html(mark)
+
+
 def test_rich_text_is_drawn_and_escaped() -> None:
     """Lists, styles and mentions of a rich_text block, with its text escaped."""
     section = {
@@ -126,6 +133,8 @@ def test_replies_stand_below_their_thread() -> None:
     [
         ("/raygpu d", ["delete", "doctor"]),
         ("/raygpu delete demo", ["delete"]),
+        ("/raygpu admin", ["admin freeze", "admin unfreeze", "admin orphans", "admin adopt"]),
+        ("/raygpu admin freeze the audit", ["admin freeze"]),
         ("/raygpu nothing x", []),
         ("/other", []),
         ("hello", []),

@@ -21,8 +21,9 @@ SECTION = {"type": "section", "text": {"type": "mrkdwn", "text": "hello"}}
 
 @pytest.fixture(scope="module")
 def rig() -> Iterator[Rig]:
-    """One sandbox for the module."""
+    """One sandbox for the module, its app with more scopes than raygpu's."""
     with running_slack() as running:
+        running.slack.state.scopes |= {"channels:read", "files:write"}
         yield running
 
 

@@ -36,6 +36,47 @@ def test_what_has_ended_stays_on_the_bill_and_costs_no_more() -> None:
     assert all(row["usd"] == pytest.approx(row["hours"] * row["usd_per_hour"], abs=1e-5) for row in bill["resources"])
 
 
+def test_a_node_that_a_group_gives_up_is_paid_until_it_has_drained() -> None:
+    """EKS shows no desired node at once; the oldest instance drains for a minute, runs and costs, and then no more."""
+    rig = Rig()
+    rig.cluster()
+    rig.active_group(**rig.group_order(scalingConfig={"minSize": 0, "maxSize": 2, "desiredSize": 2}))
+    rig.wait(60)
+    oldest = min(rig.instances(), key=lambda row: row["LaunchTime"])["InstanceId"]
+    full = rig.world.bill()["usd_per_hour"]
+    shrink = {"clusterName": "demo", "nodegroupName": "gpu", "scalingConfig": {"desiredSize": 1}}
+    rig.eks("UpdateNodegroupConfig", **shrink)
+    nodes = rig.world.apis["demo"].request("GET", "/api/v1/nodes")[1]["items"]
+    assert rig.group()["scalingConfig"]["desiredSize"] == 1
+    assert sorted(bool(node["spec"].get("unschedulable")) for node in nodes) == [False, True]
+    rig.wait(60)
+    assert rig.world.bill()["usd_per_hour"] == full
+    name = rig.group()["resources"]["autoScalingGroups"][0]["name"]
+    asg = rig.world.aws("autoscaling", "DescribeAutoScalingGroups", {"AutoScalingGroupNames": [name]})
+    states = {row["InstanceId"]: row["LifecycleState"] for row in asg["AutoScalingGroups"][0]["Instances"]}
+    assert states.pop(oldest) == "Terminating:Wait" and list(states.values()) == ["InService"]
+    rig.wait(30)
+    assert rig.world.bill()["usd_per_hour"] == pytest.approx(full - 1.006 - 1024 * 0.08 / 730, abs=1e-4)
+    assert (
+        len(rig.world.snapshot()["clusters"][0]["nodes"]) == 1
+        and rig.activities(rig.group())[0]["StatusCode"] == "Successful"
+    )
+
+
+def test_a_group_grows_anew_while_it_still_drains() -> None:
+    """What leaves does not count as there: parked and resumed at once, a group ends with the nodes it wants."""
+    rig = Rig()
+    rig.cluster()
+    rig.active_group(**rig.group_order())
+    sizes = {"clusterName": "demo", "nodegroupName": "gpu"}
+    rig.eks("UpdateNodegroupConfig", **sizes, scalingConfig={"desiredSize": 0})
+    rig.wait(35)
+    rig.eks("UpdateNodegroupConfig", **sizes, scalingConfig={"desiredSize": 1})
+    assert len([row for row in rig.instances() if row["State"]["Name"] in ("pending", "running")]) == 2
+    rig.wait(180)
+    assert len([row for row in rig.instances() if row["State"]["Name"] == "running"]) == 1
+
+
 def test_a_cluster_in_extended_support_costs_more() -> None:
     """0.60 an hour, as AWS charges."""
     rig = Rig()

@@ -214,3 +214,25 @@ def test_every_call_is_in_the_log_with_its_outcome() -> None:
     assert rows[0].params == {"name": "none"} and rows[0].seq < rows[1].seq
     rig.wait(1)
     assert rig.world.calls.since(rig.world.now) == []
+
+
+def test_a_missing_permission_is_refused_and_known_to_the_simulation() -> None:
+    """Call and SimulatePrincipalPolicy agree; an action that the bot's role never has is a sentence; clear ends it."""
+    rig = Rig()
+    ask = {"PolicySourceArn": rig.world.caller, "ActionNames": ["eks:ListClusters", "eks:DeleteCluster"]}
+    rig.world.register_role(rig.world.caller)
+
+    def allowed() -> list[str]:
+        rows = rig.world.aws("iam", "SimulatePrincipalPolicy", ask)["EvaluationResults"]
+        return [row["EvalActionName"] for row in rows if row["EvalDecision"] == "allowed"]
+
+    assert allowed() == ask["ActionNames"]
+    rig.world.inject("permission_missing", action="eks:ListClusters")
+    assert allowed() == ["eks:DeleteCluster"]
+    refused(lambda: rig.eks("ListClusters"), "AccessDeniedException", "eks:ListClusters")
+    rig.world.inject("access_denied", service="eks", operation="*")
+    assert allowed() == []
+    with pytest.raises(ValueError, match="no action iam:CreateRole"):
+        rig.world.inject("permission_missing", action="iam:CreateRole")
+    rig.world.inject("clear")
+    assert allowed() == ask["ActionNames"] and rig.eks("ListClusters") == {"clusters": []}

@@ -118,6 +118,8 @@ def test_sizes_change_only_on_an_active_group_and_instances_follow() -> None:
     assert len({row["Placement"]["AvailabilityZone"] for row in rig.instances()}) == 3
     rig.eks("UpdateNodegroupConfig", **{**refused_now, "scalingConfig": {"desiredSize": 1}})
     rig.wait(60)
+    assert {row["State"]["Name"] for row in rig.instances()} >= {"running"}
+    rig.wait(30)
     assert sum(row["State"]["Name"] == "running" for row in rig.instances()) == 1
     too_many = {**refused_now, "scalingConfig": {"desiredSize": 9}}
     refused(lambda: rig.eks("UpdateNodegroupConfig", **too_many), "InvalidParameterException", "max size")

@@ -14,21 +14,30 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 from adapters.catalogue import TableCatalogue
+from adapters.redis_store import Measures
 from blocks.cards import cluster_card
 from domain.cluster import Cluster, Phase
 from domain.errors import Missing, OutsideError
 from domain.lifecycle import is_live, phase
-from domain.policy import Actor, Rules
+from domain.quotas import accounts_of, holding
 from domain.request import CreateOptions
+from domain.rules import Actor, Rules
+from domain.spending import month_spend
+from domain.wishes import Delete, Retry, Wish
 from sandbox.memory import MemoryAws
 from sandbox.memory_kube import MemoryKube
-from sandbox.memory_store import MemoryCardStates, MemoryClusters, MemoryDueSet, MemoryQueue
+from sandbox.memory_office import MemorySwitches, MemoryTrail
+from sandbox.memory_records import MemoryAccounts, MemoryClusters
+from sandbox.memory_store import MemoryCardStates, MemoryDueSet, MemoryQueue
 from sandbox.world.world import World
+from services.authority import Authority
+from services.changes import Changed, Changes
 from services.decisions import Click, Decisions
-from services.deletions import Deletions
+from services.herald import Herald
+from services.intake import Intake
 from services.observer import Eyes, Observer
 from services.performer import Performer
-from services.ports import Board, Clock, Identifiers, Rendered
+from services.ports import Board, Clock, Identifiers, People, Rendered
 from services.reconciler import Crew, Reconciler
 from services.requests import Asked, Requests
 from services.surveyor import Surveyor
@@ -37,8 +46,12 @@ from services.waker import Waker
 
 T = TypeVar("T")
 START = 1_790_000_000.0
-ALICE, BOB = Actor("U0ALICE"), Actor("U0BOB")
-RULES = Rules(approvers=frozenset({BOB.id}))
+ALICE, BOB, BORIS, CAROL = Actor("U0ALICE"), Actor("U0BOB"), Actor("U0BORIS"), Actor("U0CAROL")
+ARN = "arn:aws:iam::111122223333:role/boris"
+RULES = Rules(
+    approvers=frozenset({BOB.id, BORIS.id}), admins=frozenset({CAROL.id}), principals={BORIS.id: (ARN,)}, max_nodes=4
+)
+NOTICE = "notice "
 MINUTE = 60.0
 
 
@@ -121,20 +134,52 @@ class Counted(Identifiers):
         return f"sim{chr(96 + self._number)}2"
 
 
+class Crowd(People):
+    """Everybody is a member; `groups` are the members of user groups."""
+
+    def __init__(self) -> None:
+        self.groups: dict[str, frozenset[str]] = {}
+
+    def look_up(self, user_id: str) -> Actor:
+        return Actor(user_id)
+
+    def members(self, group_id: str) -> frozenset[str]:
+        return self.groups.get(group_id, frozenset())
+
+
 class Wall(Board):
-    """Slack, as far as one card needs it: the real rendering, and every state each message has shown."""
+    """Slack, as far as cards need it: the real rendering, every state each card has shown, and what came beside it.
+
+    `notices`: time, where (a channel, or a person), kind and the people called.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.messages: dict[str, Rendered] = {}
         self.sent: list[tuple[float, str, str]] = []
+        self.notices: list[tuple[float, str, str]] = []
 
     def render(self, cluster: Cluster, now: float) -> Rendered:
         text, blocks = cluster_card(cluster, now)
         shown = json.dumps([text, blocks], sort_keys=True)
         return Rendered(hashlib.sha256(shown.encode()).hexdigest(), text, tuple(blocks))
 
+    def render_notice(self, cluster: Cluster, kind: str, people: tuple[str, ...], now: float) -> Rendered:
+        text = f"{NOTICE}{kind} {','.join(people)}"
+        return Rendered(text, text, ())
+
+    def reply(self, channel: str, ts: str, message: Rendered) -> str:
+        if ts not in self.messages:
+            raise Missing("MessageGone", "somebody deleted it")
+        return self._note(channel, message)
+
+    def _note(self, place: str, message: Rendered) -> str:
+        self.notices.append((self._clock.now(), place, message.text.removeprefix(NOTICE)))
+        return f"note-{len(self.notices)}"
+
     def post(self, channel: str, message: Rendered) -> tuple[str, str]:
+        if message.text.startswith(NOTICE):
+            return channel, self._note(channel, message)
         ts = f"ts-{len(self.messages) + 1}"
         self.messages[ts] = message
         self.sent.append((self._clock.now(), "post", json.dumps(message.blocks)))
@@ -148,6 +193,11 @@ class Wall(Board):
 
     def direct(self, user: str, message: Rendered) -> tuple[str, str]:
         return self.post(f"D-{user}", message)
+
+    @property
+    def told(self) -> list[str]:
+        """Kind and people of every message beside a card, in order."""
+        return [text for _, _, text in self.notices]
 
     @property
     def ever(self) -> str:
@@ -166,11 +216,16 @@ class Simulation:
     def __init__(self, power: Power | None = None, rules: Rules = RULES) -> None:
         self.power = power or Power()
         self.world = World(START, seed=7)
+        self.world.register_role(ARN)
         self.clock = WorldTime(self.world)
         self.aws = MemoryAws(self.world)
         self.kube = MemoryKube(self.world)
         self.due = MemoryDueSet(self.clock)
-        self.clusters = MemoryClusters(is_live, self.due)
+        self.trail = MemoryTrail(self.clock)
+        self.clusters = MemoryClusters(Measures(is_live, holding, month_spend, accounts_of), self.due, self.trail)
+        self.accounts = MemoryAccounts(self.clusters)
+        self.switches = MemorySwitches(self.trail)
+        self.people = Crowd()
         self.cards = MemoryCardStates()
         self.wall = Wall(self.clock)
         self.queue = MemoryQueue()
@@ -185,12 +240,47 @@ class Simulation:
 
     def start(self) -> None:
         """A fresh process over what outlived the last one."""
+        clusters, due = self.wired(self.clusters, "clusters"), self.wired(self.due, "due")
+        clock, accounts = self.clock, self.wired(self.accounts, "accounts")
+        authority = Authority(rules=self._rules, switches=self.wired(self.switches, "switches"), clock=clock)
+        owner = f"w{len(self.power.names)}"
+        self.worker = Reconciler(
+            crew=self._crew(authority), clusters=clusters, due=due, clock=clock, authority=authority, owner=owner
+        )
+        waker = Waker(due, self.wired(self.queue, "queue"))
+        self.requests = Requests(
+            clusters=clusters,
+            waker=waker,
+            catalogue=TableCatalogue(),
+            prices=self.wired(self.aws.prices, "prices"),
+            ids=self.ids,
+            clock=clock,
+            authority=authority,
+            accounts=accounts,
+        )
+        self.decisions = Decisions(clusters=clusters, waker=waker, clock=clock, authority=authority, accounts=accounts)
+        self.changes = Changes(clusters=clusters, waker=waker, clock=clock, authority=authority, accounts=accounts)
+
+    def _crew(self, authority: Authority) -> Crew:
+        """Who does the parts of a visit."""
+        clusters, clock, eyes = self.wired(self.clusters, "clusters"), self.clock, self._eyes()
+        capacity, prices = self.wired(self.aws.capacity, "capacity"), self.wired(self.aws.prices, "prices")
+        accounts, people = self.wired(self.accounts, "accounts"), self.wired(self.people, "people")
+        board, states = cast(Board, self.wired(self.wall, "board")), self.wired(self.cards, "cards")
+        surveyor = Surveyor(capacity=capacity, planes=eyes.planes, prices=prices)
+        return Crew(
+            observer=Observer(eyes),
+            performer=Performer(eyes, capacity),
+            intake=Intake(surveyor=surveyor, authority=authority, clusters=clusters, accounts=accounts, people=people),
+            teller=Teller(board=board, states=states, clock=clock),
+            herald=Herald(board=board, states=states, people=people, clusters=clusters, clock=clock),
+            prices=prices,
+        )
+
+    def _eyes(self) -> Eyes:
+        """What the worker looks through."""
         aws, kube = self.aws, self.kube
-        clusters = self.wired(self.clusters, "clusters")
-        due = self.wired(self.due, "due")
-        prices = self.wired(aws.prices, "prices")
-        capacity = self.wired(aws.capacity, "capacity")
-        eyes = Eyes(
+        return Eyes(
             planes=self.wired(aws.control_planes, "planes"),
             groups=self.wired(aws.node_groups, "groups"),
             addons=self.wired(aws.addons, "addons"),
@@ -200,28 +290,6 @@ class Simulation:
             smoke=self.wired(kube.smoke_pods, "smoke"),
             leftovers=self.wired(aws.leftovers, "leftovers"),
         )
-        waker = Waker(due, self.wired(self.queue, "queue"))
-        clock, rules = self.clock, self._rules
-        board, states = self.wired(self.wall, "board"), self.wired(self.cards, "cards")
-        crew = Crew(
-            observer=Observer(eyes),
-            performer=Performer(eyes, capacity),
-            surveyor=Surveyor(capacity=capacity, planes=eyes.planes, prices=prices),
-            teller=Teller(board=cast(Board, board), states=states, clock=clock),
-            prices=prices,
-        )
-        self.worker = Reconciler(crew=crew, clusters=clusters, due=due, clock=clock, owner=f"w{len(self.power.names)}")
-        self.requests = Requests(
-            clusters=clusters,
-            waker=waker,
-            catalogue=TableCatalogue(),
-            prices=prices,
-            ids=self.ids,
-            clock=clock,
-            rules=rules,
-        )
-        self.decisions = Decisions(clusters=clusters, waker=waker, clock=clock, rules=rules)
-        self.deletions = Deletions(clusters=clusters, waker=waker, clock=clock, rules=rules)
 
     def surviving(self, step: Callable[[], T]) -> T | None:
         """Does a step of a process; when it is killed in it, starts another. None: killed."""
@@ -248,20 +316,23 @@ class Simulation:
         wanted = CreateOptions(**{"name": "demo", **options})
         return self.persist(lambda: self.requests.create(wanted, asked))
 
-    def approve(self) -> Cluster:
+    def approve(self, by: Actor = BOB, operation: str = "op-approve") -> Cluster:
         """Bob clicks Approve on the card as it is."""
-        asked = Asked(BOB, "op-approve", "button", "C0RAYGPU")
+        asked = Asked(by, f"{operation}-{by.id}", "button", "C0RAYGPU")
         return self.persist(lambda: self.decisions.decide(Click(self.record.id, self.record.digest, True), asked))
 
     def delete(self) -> Cluster:
         """Alice deletes."""
-        return self.persist(
-            lambda: self.deletions.delete(self.record.id, Asked(ALICE, "op-delete", "button", "C0RAYGPU"))
-        )
+        return self.wish(Delete(), "op-delete").after
 
     def retry(self, operation: str = "op-retry") -> Cluster:
         """Alice clicks Retry."""
-        return self.persist(lambda: self.deletions.retry(self.record.id, Asked(ALICE, operation, "button", "C0RAYGPU")))
+        return self.wish(Retry(), operation).after
+
+    def wish(self, wish: Wish, operation: str, by: Actor = ALICE) -> Changed:
+        """Somebody wants something of the cluster."""
+        asked = Asked(by, operation, "button", "C0RAYGPU")
+        return self.persist(lambda: self.changes.change(self.record.id, wish, asked))
 
     # time
 
@@ -317,6 +388,11 @@ class Simulation:
                 name = name.replace(self.record.id, "ID")
                 counted[name] = counted.get(name, 0) + 1
         return counted
+
+    def entries(self) -> dict[str, list[str]]:
+        """The access entries of the one cluster in the world: policies by principal."""
+        (cluster,) = self.world.snapshot()["clusters"]
+        return {entry["principal"]: sorted(entry.get("policies", ())) for entry in cluster["access_entries"]}
 
     def stands(self) -> dict[str, Any]:
         """What stands, without times, ids and other things that differ between two good runs."""

@@ -238,7 +238,7 @@ def test_a_failed_group_is_built_again_after_retry() -> None:
     """CREATE_FAILED is final: one Retry deletes it and builds another, and the cluster becomes ready."""
     sim = begun()
     sim.world.inject("nodegroup_create_failed", group="gpu-node-group", code="Ec2SubnetNotFound", message="gone")
-    assert "a subnet of the foundation is gone" in trouble(sim, NODE_GROUPS)
+    assert "subnet of the foundation is gone" in trouble(sim, NODE_GROUPS)
     sim.run(20)
     assert sim.made()["CreateNodegroup gpu-node-group"] == 1
     sim.retry()
@@ -451,8 +451,22 @@ def test_power_fails_at_the_kth_call(at: int, late: bool) -> None:
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize(
     ("way", "options", "least"),
-    [("create", [], 60), ("delete", [], 30), ("create", ["gpu=g5.12xlarge", "gpus=2", "ami=al2023"], 60)],
-    ids=["create", "delete", "create, 8 GPUs under AL2023"],
+    [
+        ("create", [], 60),
+        ("delete", [], 30),
+        ("create", ["gpu=g5.12xlarge", "gpus=2", "ami=al2023"], 60),
+        ("park", [], 50),
+        ("scale", [], 60),
+        ("share", [], 30),
+    ],
+    ids=[
+        "create",
+        "delete",
+        "create, 8 GPUs under AL2023",
+        "park and resume",
+        "scale, verify, scale back",
+        "grant, revoke, transfer",
+    ],
 )
 def test_crash_matrix(way: str, options: list[str], least: int, when: str) -> None:
     """Killed before and after every write in every state of the run: the same end each time (faults 1 to 3)."""

@@ -6,11 +6,12 @@ A cloud without durations: what is asked for stands at the next look. The world 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from worlds import BOT, KNOWN, NOW, prices
+from worlds import BOT, KNOWN, NOW, PEOPLE, prices
 
+from domain.budgets import Spent
 from domain.capacity import Foundation, InstanceType, KubernetesVersion, Quota, Subnet
 from domain.cluster import Cluster
-from domain.errors import Missing, Outdated, Taken
+from domain.errors import Missing, Outdated, OutsideError, Taken
 from domain.lifecycle import is_live, phase
 from domain.money import PriceList
 from domain.observation import (
@@ -29,11 +30,14 @@ from domain.observation import (
     PluginPod,
     SmokePod,
 )
-from domain.policy import Actor
+from domain.quotas import Usage, accounts_of, fits, holding
+from domain.rules import Actor, Freeze
 from domain.spec import NodeGroupSpec, Taint
+from domain.spending import month_spend
 from services import ports
 
 M5 = InstanceType("m5.xlarge", 4, 16, 0, "", "x86_64")
+NOTICES = frozenset({"asked", "reminder", "nobody", "approved", "denied", "lapsed", "refused", "cut", "ready"})
 SUBNETS = (Subnet("subnet-a", "us-west-2a", 200), Subnet("subnet-b", "us-west-2b", 200))
 
 
@@ -84,21 +88,23 @@ class FakeClock(ports.Clock):
 
 
 class FakeClusters(ports.Clusters):
-    """Records in memory. A hook on `save` runs before it: what somebody else does in between."""
+    """Records in memory, quotas judged where they are saved. A hook on `save` runs before it: what somebody else does."""
 
     def __init__(self, script: Script) -> None:
         self.script = script
         self.records: dict[str, Cluster] = {}
         self.operations: dict[str, str] = {}
+        self.saved: dict[tuple[str, str], int] = {}
         self.audit: list[ports.AuditEntry] = []
+        self.writs: list[ports.Writ] = []
         self.before_save: list[Callable[[], None]] = []
 
     def add(self, cluster: Cluster, operation: str, audit: ports.AuditEntry) -> Cluster:
         self.script.hit("clusters.add", cluster.id)
         if operation in self.operations:
             return self.records[self.operations[operation]]
-        if self.by_name(cluster.spec.region, cluster.spec.name):
-            raise Taken("NameTaken", self.by_name(cluster.spec.region, cluster.spec.name)[0].id)
+        if holders := self._named(cluster.spec.region, cluster.spec.name):
+            raise Taken("NameTaken", holders[0].id)
         self.operations[operation] = cluster.id
         self.records[cluster.id] = replace(cluster, version=1)
         self.audit.append(audit)
@@ -109,30 +115,109 @@ class FakeClusters(ports.Clusters):
         return self.records.get(cluster_id, ABSENT)
 
     def all(self) -> tuple[Cluster, ...]:
+        self.script.hit("clusters.all")
         return tuple(self.records.values())
 
-    def save(
-        self, cluster: Cluster, operation: str, lease: ports.Lease | None, audit: ports.AuditEntry | None
-    ) -> Cluster:
+    def live(self) -> tuple[Cluster, ...]:
+        self.script.hit("clusters.live")
+        return tuple(c for c in self.records.values() if is_live(c))
+
+    def save(self, cluster: Cluster, operation: str, lease: ports.Lease | None, writ: ports.Writ) -> Cluster:
         self.script.hit("clusters.save", f"{phase(cluster)}")
         if self.before_save:
             self.before_save.pop(0)()
+        known = self.saved.get((cluster.id, operation))
+        if known == cluster.version:
+            return self.records[cluster.id]
+        if known is not None:
+            raise Outdated("OperationReused", "that operation has changed another version")
         if self.records[cluster.id].version != cluster.version:
             raise Outdated("Moved", "it is not at that version any more")
+        self._reserve(cluster, writ)
         self.records[cluster.id] = replace(cluster, version=cluster.version + 1)
-        if audit is not None:
-            self.audit.append(audit)
+        self.saved[cluster.id, operation] = cluster.version
+        self.writs.append(writ)
+        if writ.audit is not None:
+            self.audit.append(writ.audit)
         self.script.end("clusters.save")
         return self.records[cluster.id]
 
-    def by_name(self, region: str | None, name: str) -> tuple[Cluster, ...]:
-        found = (c for c in self.records.values() if c.spec.name == name and region in (None, c.spec.region))
-        return tuple(c for c in found if is_live(c))
+    def by_name(self, region: str | None, name: str, *, past: bool = False) -> tuple[Cluster, ...]:
+        self.script.hit("clusters.by_name", name)
+        return self._named(region, name, past=past)
 
     def put(self, cluster: Cluster) -> Cluster:
         """A record as it may stand, without any ceremony."""
         self.records[cluster.id] = replace(cluster, version=cluster.version + 1)
         return self.records[cluster.id]
+
+    def used(self, account: str, without: str = "") -> Usage:
+        """What an account holds now."""
+        held = [
+            h.usage for c in self.records.values() if c.id != without and (h := holding(c)) and account in h.accounts
+        ]
+        return Usage(
+            sum(u.clusters for u in held), sum(u.gpus for u in held), sum(u.usd_per_hour for u in held),
+            sum(u.unpriced for u in held),
+        )  # fmt: skip
+
+    def _named(self, region: str | None, name: str, *, past: bool = False) -> tuple[Cluster, ...]:
+        found = (c for c in self.records.values() if c.spec.name == name and region in (None, c.spec.region))
+        return tuple(c for c in found if past or is_live(c))
+
+    def _reserve(self, cluster: Cluster, writ: ports.Writ) -> None:
+        wanted = holding(cluster)
+        if wanted is not None and writ.limits:
+            usage = {account: self.used(account, cluster.id) for account in wanted.accounts}
+            exceeded = fits(usage, wanted, writ.limits)
+            if exceeded is not None:
+                raise exceeded
+
+
+class FakeAccounts(ports.Accounts):
+    """The sums over the fake records."""
+
+    def __init__(self, clusters: FakeClusters) -> None:
+        self.clusters, self.script = clusters, clusters.script
+
+    def usage(self, accounts: tuple[str, ...]) -> Mapping[str, Usage]:
+        self.script.hit("accounts.usage")
+        return {account: self.clusters.used(account) for account in accounts}
+
+    def spent(self, month: str, accounts: tuple[str, ...]) -> Mapping[str, Spent]:
+        self.script.hit("accounts.spent", month)
+        found = {}
+        for account in accounts:
+            mine = [month_spend(c, month) for c in self.clusters.records.values() if account in accounts_of(c.spec)]
+            found[account] = Spent(sum(s.usd for s in mine), sum(s.unknown_s for s in mine))
+        return found
+
+
+class FakeTrail(ports.Trail):
+    """The audit of the fake records."""
+
+    def __init__(self, clusters: FakeClusters) -> None:
+        self.clusters, self.script = clusters, clusters.script
+
+    def of(self, cluster_id: str, limit: int) -> tuple[ports.AuditEntry, ...]:
+        self.script.hit("trail.of", cluster_id)
+        return tuple([entry for entry in reversed(self.clusters.audit) if entry.object == cluster_id][:limit])
+
+    def since(self, at: float) -> Iterator[ports.AuditEntry]:
+        return (entry for entry in self.clusters.audit if entry.at >= at)
+
+
+class FakeSwitches(ports.Switches):
+    """The emergency brake, pulled by assignment."""
+
+    def __init__(self) -> None:
+        self.pulled: Freeze | None = None
+
+    def freeze(self) -> Freeze | None:
+        return self.pulled
+
+    def set_freeze(self, freeze: Freeze | None, operation: str, audit: ports.AuditEntry) -> None:
+        self.pulled = freeze
 
 
 class FakeDueSet(ports.DueSet):
@@ -188,6 +273,7 @@ class FakeBoard(ports.Board):
         self.script = script
         self.messages: dict[tuple[str, str], ports.Rendered] = {}
         self.closed: set[str] = set()
+        self.replies: list[tuple[str, str]] = []
         self.number = 0
 
     def render(self, cluster: Cluster, now: float) -> ports.Rendered:
@@ -196,12 +282,9 @@ class FakeBoard(ports.Board):
 
     def post(self, channel: str, message: ports.Rendered) -> tuple[str, str]:
         self.script.hit("board.post", channel)
-        if channel in self.closed:
-            raise Missing("ChannelGone", "the channel is archived")
-        self.number += 1
-        self.messages[channel, f"ts-{self.number}"] = message
+        sent = self._put(channel, message)
         self.script.end("board.post")
-        return channel, f"ts-{self.number}"
+        return sent
 
     def update(self, channel: str, ts: str, message: ports.Rendered) -> None:
         self.script.hit("board.update", ts)
@@ -210,7 +293,38 @@ class FakeBoard(ports.Board):
         self.messages[channel, ts] = message
 
     def direct(self, user: str, message: ports.Rendered) -> tuple[str, str]:
-        return self.post(f"D-{user}", message)
+        self.script.hit("board.direct", user)
+        return self._put(f"D-{user}", message)
+
+    def render_notice(self, cluster: Cluster, kind: str, people: tuple[str, ...], now: float) -> ports.Rendered:
+        text = f"{kind} {cluster.spec.name} {' '.join(people)}"
+        return ports.Rendered(text, text, ())
+
+    def reply(self, channel: str, ts: str, message: ports.Rendered) -> str:
+        self.script.hit("board.reply", f"{ts}: {message.text}")
+        if (channel, ts) not in self.messages or channel in self.closed:
+            raise Missing("MessageGone", "somebody deleted it")
+        answer = self._put(channel, message)[1]
+        self.replies.append((ts, answer))
+        self.script.end("board.reply")
+        return answer
+
+    @property
+    def cards(self) -> list[ports.Rendered]:
+        """The messages that are cards, as they stand."""
+        return [m for m in self.messages.values() if m.text.split()[0] not in NOTICES]
+
+    @property
+    def notices(self) -> list[tuple[str, str]]:
+        """Channel and text of every message beside a card, in order."""
+        return [(channel, m.text) for (channel, _), m in self.messages.items() if m.text.split()[0] in NOTICES]
+
+    def _put(self, channel: str, message: ports.Rendered) -> tuple[str, str]:
+        if channel in self.closed:
+            raise Missing("ChannelGone", "the channel is archived")
+        self.number += 1
+        self.messages[channel, f"ts-{self.number}"] = message
+        return channel, f"ts-{self.number}"
 
 
 @dataclass
@@ -270,10 +384,25 @@ class FakePrices(ports.Prices):
 
 
 class FakePeople(ports.People):
-    """Knows everybody as a member."""
+    """The people of the tests; everybody else is a member. `groups`: members of user groups; `errors` by id."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.known: dict[str, Actor] = dict(PEOPLE)
+        self.groups: dict[str, frozenset[str]] = {}
+        self.errors: dict[str, OutsideError] = {}
 
     def look_up(self, user_id: str) -> Actor:
-        return Actor(user_id)
+        self.script.hit("people.look_up", user_id)
+        if user_id in self.errors:
+            raise self.errors[user_id]
+        return self.known.get(user_id, Actor(user_id))
+
+    def members(self, group_id: str) -> frozenset[str]:
+        self.script.hit("people.members", group_id)
+        if group_id in self.errors:
+            raise self.errors[group_id]
+        return self.groups.get(group_id, frozenset())
 
 
 class FakeCloud:
@@ -283,8 +412,9 @@ class FakeCloud:
         self.script = script
         self.planes: dict[str, ControlPlane] = {}
         self.groups: dict[str, NodeGroup] = {}
+        self.specs: list[NodeGroupSpec] = []
         self.addons: dict[str, Addon] = {}
-        self.principals: set[str] = set()
+        self.principals: dict[str, frozenset[str]] = {}
         self.plugin: DevicePluginSpec | None = None
         self.pods: dict[str, SmokePod] = {}
         self.leftovers: list[Leftover] = []
@@ -294,8 +424,10 @@ class FakeCloud:
 
     def state(self) -> tuple[object, ...]:
         """Everything that stands, to be compared."""
+        entries = sorted((principal, sorted(policies)) for principal, policies in self.principals.items())
         return (
-            sorted(self.planes), sorted(self.groups), sorted(self.addons), sorted(self.principals), self.plugin,
+            sorted(self.planes), sorted(self.groups), sorted(self.addons), entries, self.plugin,
+            sorted((g.name, g.min_size, g.desired, g.max_size) for g in self.groups.values()),
             sorted(self.pods), tuple(self.leftovers), tuple(self.balancers), sorted(self.nodes),
         )  # fmt: skip
 
@@ -371,6 +503,7 @@ class FakeGroups(ports.NodeGroups):
     def create(self, order: ports.NodeGroupOrder) -> None:
         wanted = order.group
         self.script.hit("groups.create", wanted.name)
+        self.cloud.specs.append(wanted)
         self.cloud.groups[wanted.name] = NodeGroup(
             wanted.name, "ACTIVE", wanted.ami_type, wanted.instance_types, wanted.min_size, wanted.desired,
             wanted.max_size, taints=wanted.taints, asg_name=f"eks-{wanted.name}", created_at=NOW,
@@ -379,6 +512,22 @@ class FakeGroups(ports.NodeGroups):
             node = self.cloud.node(wanted, number)
             self.cloud.nodes[node.name] = node
         self.script.end("groups.create")
+
+    def scale(self, region: str, cluster: str, name: str, sizes: ports.Sizes, token: str) -> None:
+        self.script.hit("groups.scale", f"{name} {sizes.min_size}/{sizes.desired}/{sizes.max_size}")
+        group = self.cloud.groups[name]
+        self.cloud.groups[name] = replace(
+            group, min_size=sizes.min_size, desired=sizes.desired, max_size=sizes.max_size
+        )
+        gone = [key for key, node in self.cloud.nodes.items() if node.group == name][sizes.desired :]
+        for key in gone:
+            self.cloud.nodes.pop(key)
+            self.cloud.pods.pop(key, None)
+        spec = next(g for g in self.cloud.specs if g.name == name)
+        for number in range(sizes.desired):
+            node = self.cloud.node(spec, number)
+            self.cloud.nodes.setdefault(node.name, node)
+        self.script.end("groups.scale")
 
     def delete(self, region: str, cluster: str, name: str) -> None:
         self.script.hit("groups.delete", name)
@@ -419,14 +568,19 @@ class FakeAccess(ports.AccessEntries):
     def __init__(self, cloud: FakeCloud) -> None:
         self.cloud, self.script = cloud, cloud.script
 
-    def principals(self, region: str, cluster: str) -> frozenset[str]:
+    def principals(self, region: str, cluster: str) -> Mapping[str, frozenset[str]]:
         self.script.hit("access.principals")
-        return frozenset(self.cloud.principals)
+        return dict(self.cloud.principals)
 
     def grant(self, region: str, cluster: str, principal: str, policy: str) -> None:
         self.script.hit("access.grant", principal)
-        self.cloud.principals.add(principal)
+        self.cloud.principals[principal] = frozenset({policy})
         self.script.end("access.grant")
+
+    def revoke(self, region: str, cluster: str, principal: str) -> None:
+        self.script.hit("access.revoke", principal)
+        self.cloud.principals.pop(principal, None)
+        self.script.end("access.revoke")
 
     def own_principal(self) -> str:
         self.script.hit("access.own_principal")

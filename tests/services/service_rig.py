@@ -1,7 +1,12 @@
 """The real services over the fakes, put together once for all tests of this room."""
 
+from collections.abc import Callable
+from typing import Any
+
+import pytest
 from fakes import (
     FakeAccess,
+    FakeAccounts,
     FakeAddons,
     FakeApi,
     FakeBoard,
@@ -15,19 +20,28 @@ from fakes import (
     FakeGroups,
     FakeIdentifiers,
     FakeLeftovers,
+    FakePeople,
     FakePlanes,
     FakePlugins,
     FakePrices,
     FakeQueue,
     FakeSmoke,
+    FakeSwitches,
+    FakeTrail,
     Script,
 )
 from worlds import ALICE, PEOPLE, RULES
 
 from domain.cluster import Cluster
+from domain.errors import Refused
 from domain.request import CreateOptions
+from domain.rules import Rules
+from domain.wishes import Delete, Retry, Wish
+from services.authority import Authority
+from services.changes import Changed, Changes
 from services.decisions import Click, Decisions
-from services.deletions import Deletions
+from services.herald import Herald
+from services.intake import Intake
 from services.observer import Eyes, Observer
 from services.performer import Performer
 from services.queries import Queries
@@ -41,7 +55,7 @@ from services.waker import Waker
 class Rig:
     """Everything, with names."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Rules = RULES) -> None:
         self.script = Script()
         self.clock = FakeClock()
         self.clusters = FakeClusters(self.script)
@@ -58,6 +72,19 @@ class Rig:
         self.performer = Performer(self.eyes, self.capacity)
         self.surveyor = Surveyor(capacity=self.capacity, planes=self.eyes.planes, prices=self.prices)
         self.teller = Teller(board=self.board, states=self.states, clock=self.clock)
+        self.switches = FakeSwitches()
+        self.people = FakePeople(self.script)
+        self.accounts = FakeAccounts(self.clusters)
+        self.trail = FakeTrail(self.clusters)
+        self.authority = Authority(rules=rules, switches=self.switches, clock=self.clock)
+        self.herald = Herald(
+            board=self.board, states=self.states, people=self.people, clusters=self.clusters, clock=self.clock
+        )
+        self._open_doors()
+        self.reconciler = self.worker()
+
+    def _open_doors(self) -> None:
+        """The use cases that people reach."""
         self.requests = Requests(
             clusters=self.clusters,
             waker=self.waker,
@@ -65,12 +92,19 @@ class Rig:
             prices=self.prices,
             ids=FakeIdentifiers(),
             clock=self.clock,
-            rules=RULES,
+            authority=self.authority,
+            accounts=self.accounts,
         )
-        self.decisions = Decisions(clusters=self.clusters, waker=self.waker, clock=self.clock, rules=RULES)
-        self.deletions = Deletions(clusters=self.clusters, waker=self.waker, clock=self.clock, rules=RULES)
-        self.queries = Queries(clusters=self.clusters, clock=self.clock, rules=RULES)
-        self.reconciler = self.worker()
+        writing = {"clusters": self.clusters, "waker": self.waker, "clock": self.clock, "authority": self.authority}
+        self.decisions = Decisions(**writing, accounts=self.accounts)
+        self.changes = Changes(**writing, accounts=self.accounts)
+        self.queries = Queries(
+            clusters=self.clusters,
+            clock=self.clock,
+            authority=self.authority,
+            trail=self.trail,
+            accounts=self.accounts,
+        )
 
     def _eyes(self) -> Eyes:
         cloud = self.cloud
@@ -87,8 +121,22 @@ class Rig:
 
     def worker(self, owner: str = "w1") -> Reconciler:
         """A worker; any number may work on the same ports."""
-        crew = Crew(self.observer, self.performer, self.surveyor, self.teller, self.prices)
-        return Reconciler(crew=crew, clusters=self.clusters, due=self.due, clock=self.clock, owner=owner)
+        intake = Intake(
+            surveyor=self.surveyor,
+            authority=self.authority,
+            clusters=self.clusters,
+            accounts=self.accounts,
+            people=self.people,
+        )
+        crew = Crew(self.observer, self.performer, intake, self.teller, self.herald, self.prices)
+        return Reconciler(
+            crew=crew,
+            clusters=self.clusters,
+            due=self.due,
+            clock=self.clock,
+            authority=self.authority,
+            owner=owner,
+        )
 
     def cluster(self, cluster_id: str) -> Cluster:
         """The record as it stands."""
@@ -104,6 +152,22 @@ class Rig:
         click = Click(cluster.id, self.cluster(cluster.id).digest, approve)
         return self.decisions.decide(click, asked(by, operation))
 
+    def approve_shown(self, cluster: Cluster, by: str, operation: str = "op-shown") -> Cluster:
+        """Somebody clicks on the card as it was then."""
+        return self.decisions.decide(Click(cluster.id, cluster.digest, True), asked(by, operation))
+
+    def wish(self, cluster_id: str, wish: Wish, by: str = ALICE, operation: str = "op-wish") -> Changed:
+        """Somebody wants something of a cluster."""
+        return self.changes.change(cluster_id, wish, asked(by, operation))
+
+    def delete(self, cluster_id: str, by: str = ALICE, operation: str = "op-delete") -> Cluster:
+        """Somebody deletes."""
+        return self.wish(cluster_id, Delete(), by, operation).after
+
+    def retry(self, cluster_id: str, by: str = ALICE, operation: str = "op-retry") -> Cluster:
+        """Somebody has it tried again."""
+        return self.wish(cluster_id, Retry(), by, operation).after
+
     def passes(self, cluster_id: str, most: int = 40, gap: float = 31.0) -> int:
         """Visits with time in between until nothing is due any more or the cluster is ready; answers how many."""
         for number in range(most):
@@ -118,3 +182,15 @@ class Rig:
 def asked(user: str, operation: str = "op") -> Asked:
     """A request of that person, by command, in the channel."""
     return Asked(PEOPLE[user], operation, "command", "C0RAYGPU")
+
+
+def refusal(call: Callable[..., Any], *args: Any, **named: Any) -> Refused:
+    """The refusal a call ends with; it has something to say."""
+    with pytest.raises(Refused) as caught:
+        call(*args, **named)
+    assert caught.value.message
+    return caught.value
+
+
+def void(_: Any) -> None:
+    """For a hook whose answer nobody wants."""

@@ -22,12 +22,16 @@ from domain.actions import (
     RemoveLoadBalancers,
     RemoveSmokePod,
     RepairTaints,
+    RevokeAccess,
     RunSmokePod,
+    ScaleNodeGroup,
+    TagControlPlane,
 )
 from domain.errors import Denied, Missing, Rejected, Throttled, Unavailable
 from domain.naming import TAG_DELETE, deletion_tag, plane_token, token
 from domain.observation import ABSENT, NOT_LOOKED, Leftover, NodeGroup, Observed, Unreadable
 from domain.plugin import desired_plugin
+from domain.provisioning import ADMIN_POLICY
 from domain.spec import WORKER_TAINT
 from services.performer import Scene
 from services.ports import NodeGroupOrder
@@ -46,9 +50,10 @@ def rig() -> Rig:
         rig.cloud.groups[group.name] = NodeGroup(
             group.name, "ACTIVE", group.ami_type, group.instance_types, 0, 1, 1, asg_name="asg"
         )
+        rig.cloud.specs.append(group)
         node = rig.cloud.node(group, 0)
         rig.cloud.nodes[node.name] = node
-    rig.cloud.principals.add(BOT)
+    rig.cloud.principals[BOT] = frozenset({ADMIN_POLICY})
     return rig
 
 
@@ -144,14 +149,21 @@ def test_no_groups_no_api_server(rig: Rig) -> None:
 
 
 def test_launch_failures_are_asked_only_of_groups_on_their_way(rig: Rig) -> None:
-    """Auto Scaling is asked for groups that are being made, changed or degraded; its silence hides nothing else."""
-    rig.observer.creation(record())
+    """Auto Scaling is asked for groups that are being made, changed or degraded; its silence hides nothing else.
+
+    An ACTIVE group is asked about only while nodes are lacking.
+    """
+    settled = proven_record()
+    rig.observer.creation(settled)
     assert rig.script.named("groups.launch_failures") == []
+    rig.observer.creation(record())
+    assert len(rig.script.named("groups.launch_failures")) == 2
+    rig.script.calls.clear()
     group = rig.cloud.groups["gpu-node-group"]
     for status in ("CREATING", "UPDATING", "DEGRADED"):
         rig.cloud.groups[group.name] = replace(group, status=status)
         rig.script.fail("groups.launch_failures", TIMEOUT)
-        assert rig.observer.creation(record()).launch_failures == ()
+        assert rig.observer.creation(settled).launch_failures == ()
     assert len(rig.script.named("groups.launch_failures")) == 3
 
 
@@ -178,6 +190,9 @@ assert WANTED is not None
 CALLS = [
     (CreateControlPlane("1.35"), "planes.create raygpu-demo-abc23"),
     (GrantAccess("arn:x", "policy"), "access.grant arn:x"),
+    (RevokeAccess("arn:x"), "access.revoke arn:x"),
+    (TagControlPlane((("raygpu:owner", "U0BOB"),)), "planes.tag arn:raygpu-demo-abc23"),
+    (ScaleNodeGroup("gpu-node-group", 0, 2, 2, 1), "groups.scale gpu-node-group 0/2/2"),
     (CreateAddon("coredns"), "addons.create coredns"),
     (CreateNodeGroup(GPU, 0), "groups.create gpu-node-group"),
     (ApplyDevicePlugin(WANTED), "plugins.apply"),
