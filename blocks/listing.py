@@ -41,7 +41,7 @@ def line(cluster: Cluster) -> str:
         _price(cluster),
         person(spec.owner),
     ]
-    if cluster.expires_at is not None:
+    if cluster.expires_at is not None and cluster.deletion is None:
         facts.append(t("until {when}", when=moment(cluster.expires_at)))
     return " · ".join(facts)
 

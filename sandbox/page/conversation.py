@@ -14,6 +14,7 @@ from sandbox.page.mrkdwn import Reader, mrkdwn_html
 from sandbox.slack.model import Json, Message, User
 
 MOST_ROWS = 300
+MOST_RETIRED = 40  # parts of messages, two of each
 _COLOURS = ("#1264a3", "#b1541a", "#2bac76", "#cc4f00", "#7c3085", "#0b7285", "#a61e4d")
 # A reader at the end stays there, however long the new message is; one who scrolled up is left where he reads.
 _STICK = """
@@ -76,6 +77,7 @@ class Conversation:
         self._looks = looks
         self._rows: dict[str, _Row] = {}
         self._list = tag("div", "messages", testid="messages")
+        self._retired = tag("div", "retired")
 
     def refresh(self, messages: list[Message], *, jump: bool = False) -> None:
         """Bring the list to these messages; `jump` scrolls to the end in any case."""
@@ -103,12 +105,19 @@ class Conversation:
             row = self._rows[message.ts] = _Row(state, element)
         row.state = state
         row.element.props["data-testid"] = "reply" if reply else "message"
-        row.element.clear()
+        self._retire(row.element)
         kinds = ["message", "reply" if reply else "", "ephemeral" if message.ephemeral_to else ""]
         row.element.classes(replace=" ".join(kinds))
         with row.element:
             self._draw(message)
         return True
+
+    def _retire(self, row: Element) -> None:
+        """Takes what was drawn out of sight, but not yet away: a click may be on its way from a tab that shows it still."""
+        for part in list(row.default_slot.children):
+            part.move(self._retired)
+        for part in self._retired.default_slot.children[:-MOST_RETIRED]:
+            part.delete()
 
     def _draw(self, message: Message) -> None:
         author = self._looks.author(message.user)

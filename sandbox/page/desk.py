@@ -202,11 +202,10 @@ class Desk:
         confirm = place.element.get("confirm")
         if confirm and not await self._dialogs.confirm(confirm):
             return
-        if place.element["type"] == "button":
-            value = place.element.get("value")
-        elif value in (None, "") and isinstance(surface, Message):
+        is_button = place.element["type"] == "button"
+        if not is_button and value in (None, "") and isinstance(surface, Message):
             return  # back to the placeholder: Slack sends nothing
-        if isinstance(surface, View) and place.element["type"] != "button":
+        if isinstance(surface, View) and not is_button:
             await self._tell(surface, place, value)
         else:
             await self._click(surface, place, value)
@@ -219,8 +218,12 @@ class Desk:
                 await self._click(view, place, value)
 
     async def _click(self, surface: Surface, place: Place, value: Any) -> None:
-        click = self._slack.gestures.click
-        reply = await self._deliver(click, self._user.id, surface, place.action_id, value, place.block_id)
+        gestures = self._slack.gestures
+        if place.element["type"] == "button":
+            reply = await self._deliver(gestures.press, self._user.id, surface, place)
+        else:
+            chosen = (place.action_id, value, place.block_id)
+            reply = await self._deliver(gestures.click, self._user.id, surface, *chosen)
         error = getattr(reply, "error", None)
         if error is not None:
             self._dialogs.notice(FAILURES.get(error, error))

@@ -98,9 +98,14 @@ class Gestures:
         An input block without dispatch_action only takes the value: the bot hears of it on submit, so status is 0.
         Raises Misuse: 404 where there is no such element, 400 where a button or option has another value.
         """
+        self._person(user_id)
+        self._refuse_outage()
+        return self.press(user_id, surface, _find(blocks_of(surface), action_id, value, block_id), value)
+
+    def press(self, user_id: str, surface: Surface, place: Place, value: Any = None) -> Reply:
+        """The same for an element as it was drawn: what a person saw is pressed, also where it was edited meanwhile."""
         user = self._person(user_id)
         self._refuse_outage()
-        place = _find(blocks_of(surface), action_id, value, block_id)
         typed = self._choice(user, surface, place, value)
         if not tells_at_once(place):
             return Reply(status=0, ms=0)

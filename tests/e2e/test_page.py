@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from page_rig import press, say
 from playwright.sync_api import Browser, Locator, Page, expect
 from story_rig import Sandbox, sandbox, screenshot_folder
 
@@ -28,21 +29,9 @@ def alice(world: Sandbox, browser: Browser) -> Iterator[Page]:
         yield page
 
 
-def say(page: Page, text: str) -> None:
-    """Types into the composer and sends."""
-    page.get_by_test_id("composer").fill(text)
-    page.get_by_test_id("composer").press("Enter")
-
-
 def card(page: Page, name: str) -> Locator:
     """The one card of a cluster (an ephemeral answer that names it is not one)."""
     return page.locator('[data-testid="message"]:not(.ephemeral)').filter(has_text=name)
-
-
-def press(page: Page, within: Locator, action: str) -> None:
-    """Clicks a button of a message, and confirms where it asks."""
-    within.get_by_test_id(action).click()
-    page.get_by_test_id("confirm-ok").click()
 
 
 def test_create_approve_ready_delete_receipt_in_the_page(world: Sandbox, alice: Page, browser: Browser) -> None:

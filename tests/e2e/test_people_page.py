@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect
+from page_rig import press, say
+from playwright.sync_api import Browser, Locator, Page, expect
 from story_rig import ALICE, BOB, CAROL, Sandbox, sandbox, screenshot_folder, wait_for
 
 pytestmark = pytest.mark.timeout(300)
 SOON_MS = 30_000
 STORY_MS = 120_000
-CLICKS, CLICK_MS = 3, 5_000
 OVER = re.compile(r"This puts vision at 1\d\d %")
 
 Tabs = Callable[[str], Page]
@@ -43,12 +43,6 @@ def tab(world: Sandbox, browser: Browser) -> Iterator[Tabs]:
         yield opened
 
 
-def say(page: Page, text: str) -> None:
-    """Types into the composer and sends."""
-    page.get_by_test_id("composer").fill(text)
-    page.get_by_test_id("composer").press("Enter")
-
-
 def card(page: Page, name: str) -> Locator:
     """The one card of a cluster: no answer to one person, and no reply below a card."""
     titled = page.locator("h3", has_text=f"{name} ·")
@@ -63,22 +57,6 @@ def replies(page: Page, name: str) -> Locator:
 def whisper(page: Page) -> Locator:
     """The newest answer that only this person sees."""
     return page.locator(".message.ephemeral").last
-
-
-def press(page: Page, within: Locator, action: str) -> str:
-    """Clicks a button, confirms, and answers what the dialog said.
-
-    A card that is drawn anew under the pointer takes the click with it: people click again, and so does this.
-    """
-    dialog = page.get_by_test_id("confirm")
-    for _ in range(CLICKS):
-        within.get_by_test_id(action).click()
-        with suppress(TimeoutError):
-            dialog.wait_for(timeout=CLICK_MS)
-            break
-    words = dialog.inner_text()
-    page.get_by_test_id("confirm-ok").click()
-    return words
 
 
 def put_at(shown: Locator) -> float:

@@ -188,6 +188,30 @@ def test_click_asks_first_and_the_update_is_seen_live_in_two_tabs(rig: Rig, bot:
     assert clicks == ["U0BOB"]
 
 
+def test_what_is_pressed_counts_as_it_was_drawn(rig: Rig, bot: App, tab: Page) -> None:
+    """A click on its way while the message changes, and a dialog that stands open meanwhile, lose nothing."""
+
+    @bot.action("approve")
+    def approve(ack: Any, body: dict[str, Any], client: Any) -> None:
+        pressed = body["actions"][0]["value"]
+        client.chat_update(channel=CHANNEL, ts=body["message"]["ts"], text=f"pressed {pressed}")
+        ack()
+
+    def edited(value: str) -> None:
+        blocks = [CARD[0], {"type": "actions", "elements": [{**BUTTON, "value": value, "confirm": CONFIRM}]}]
+        rig.client.chat_update(channel=CHANNEL, ts=ts, text="edited", blocks=blocks)
+        expect(card(tab, ts).locator(f'[data-value="{value}"]')).to_be_visible()
+
+    ts = rig.client.chat_postMessage(channel=CHANNEL, text="card", blocks=CARD)["ts"]
+    drawn = card(tab, ts).get_by_test_id("approve").element_handle()
+    edited("r2")
+    drawn.evaluate("button => button.click()")  # the tab had not heard of the change yet
+    expect(tab.get_by_test_id("confirm")).to_be_visible()
+    edited("r3")
+    tab.get_by_test_id("confirm-ok").click()
+    expect(card(tab, ts)).to_contain_text("pressed r1")
+
+
 def test_modal_shows_errors_and_closes_on_success(rig: Rig, bot: App, tab: Page) -> None:  # long: one story
     """First the client's own check, then the bot's error with what was typed kept, then success."""
     submitted: list[dict[str, Any]] = []
