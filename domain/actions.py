@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from domain import lifecycle
 from domain.conditions import Condition, broken, waiting
 from domain.errors import OutsideError, Taken, Unavailable
-from domain.observation import DevicePluginSpec, Leftover
+from domain.observation import DevicePluginSpec, ExporterSpec, Leftover
 from domain.spec import NodeGroupSpec, Taint
 from domain.words import Said, say
 
@@ -161,6 +161,47 @@ class RemoveSmokePod:
 
 
 @dataclass(frozen=True, slots=True)
+class ApplyExporter:
+    """Server-side apply of NVIDIA's dcgm-exporter DaemonSet onto the GPU groups."""
+
+    spec: ExporterSpec
+
+    def describe(self) -> Said:
+        return say("apply dcgm-exporter on {groups}", groups=", ".join(self.spec.groups))
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveExporter:
+    """Delete our dcgm-exporter where the rules want none."""
+
+    def describe(self) -> Said:
+        return say("remove dcgm-exporter")
+
+
+@dataclass(frozen=True, slots=True)
+class SuspendRay:
+    """spec.suspend of one RayCluster, with our mark on it in the same patch; only what bears that mark is resumed."""
+
+    namespace: str
+    name: str
+    mark: str
+
+    def describe(self) -> Said:
+        return say("suspend the RayCluster {name}", name=f"{self.namespace}/{self.name}")
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeRay:
+    """Take our mark and spec.suspend off one RayCluster."""
+
+    namespace: str
+    name: str
+
+    def describe(self) -> Said:
+        return say("resume the RayCluster {name}", name=f"{self.namespace}/{self.name}")
+
+
+@dataclass(frozen=True, slots=True)
 class ApproveDeletion:
     """Write the interlock tag `raygpu:delete=approved:<operation>`; IAM allows no delete without it."""
 
@@ -229,8 +270,17 @@ class RemoveLeftover:
 OfEks = (
     CreateControlPlane | TagControlPlane | GrantAccess | RevokeAccess | CreateAddon | CreateNodeGroup | ScaleNodeGroup
 )
-OfKubernetes = ApplyDevicePlugin | RemoveDevicePlugin | RepairTaints | RunSmokePod | RemoveSmokePod
-Building = OfEks | OfKubernetes
+OfRay = SuspendRay | ResumeRay
+OfKubernetes = (
+    ApplyDevicePlugin
+    | RemoveDevicePlugin
+    | RepairTaints
+    | RunSmokePod
+    | RemoveSmokePod
+    | ApplyExporter
+    | RemoveExporter
+)
+Building = OfEks | OfKubernetes | OfRay
 Removal = (
     ApproveDeletion
     | LiftProtection
@@ -265,6 +315,10 @@ _SERVES: Mapping[type, str] = {
     RepairTaints: lifecycle.TAINTS,
     RunSmokePod: lifecycle.PROVEN,
     RemoveSmokePod: lifecycle.PROVEN,
+    ApplyExporter: lifecycle.EXPORTER,
+    RemoveExporter: lifecycle.EXPORTER,
+    SuspendRay: lifecycle.SIZES,
+    ResumeRay: lifecycle.SIZES,
     ApproveDeletion: lifecycle.DELETE_APPROVED,
     LiftProtection: lifecycle.DELETE_APPROVED,
     RemoveLoadBalancers: lifecycle.LOAD_BALANCERS_GONE,

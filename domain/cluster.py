@@ -9,6 +9,7 @@ from domain import conditions as cond
 from domain.conditions import Condition
 from domain.money import Quote
 from domain.spec import ClusterSpec
+from domain.watch import Saving, Watch
 
 REQUEST_TTL_S = 24 * 3600
 
@@ -137,11 +138,12 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class DaySpend:
-    """What was metered on one day (UTC, ISO date): USD, and seconds in which a price was unknown."""
+    """What was metered on one day (UTC, ISO date): USD, seconds in which a price was unknown, and the USD spent idle."""
 
     day: str
     usd: float
     unknown_s: float = 0.0
+    idle_usd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +204,27 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Meter:
+    """One thing that costs money by the hour, from its real beginning: an EC2 instance with its disk, or the control plane.
+
+    `metered_to`: until then it stands in `days`. `usd_per_hour`: at which it was metered last; None is unknown.
+    """
+
+    id: str
+    kind: str
+    began: float
+    metered_to: float
+    usd_per_hour: float | None
+    ended: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Cluster:
     """One cluster, from request to receipt. Times are epoch seconds; `version` counts saves and guards each of them.
 
     `spent_usd` is metered from pass to pass at list prices; None once a price was unknown while something ran; `days`
     holds the same by day. `size_generation` counts wishes for other sizes, `sized_generation` is the last one seen done.
-    `verify_from`: a proof of GPUs older than that does not count.
+    `verify_from`: a proof of GPUs older than that does not count. `meters`: what runs now, for the bill.
     """
 
     id: str
@@ -241,7 +258,10 @@ class Cluster:
     days: tuple[DaySpend, ...] = ()
     spent_usd: float | None = 0.0
     metered_at: float = 0.0
+    meters: tuple[Meter, ...] = ()
     usd_per_hour_now: float | None = 0.0
+    watch: Watch = Watch()
+    savings: tuple[Saving, ...] = ()
     receipt: Receipt | None = None
     version: int = 0
 

@@ -21,6 +21,7 @@ DEVICE_PLUGIN = "DevicePluginReady"
 TAINTS = "TaintsVerified"
 GPUS = "GpusAllocatable"
 PROVEN = "GpusProven"
+EXPORTER = "GpuMetricsReady"
 INSIGHTS = "InsightsRead"
 
 CREATE_ORDER = (
@@ -34,11 +35,12 @@ CREATE_ORDER = (
     TAINTS,
     GPUS,
     PROVEN,
+    EXPORTER,
     INSIGHTS,
 )
 
-# Insights are advice: they are read and shown, and a cluster is ready without them.
-REQUIRED = tuple(kind for kind in CREATE_ORDER if kind != INSIGHTS)
+# Insights are advice, and metrics tell of idleness only: both are shown, and a cluster is ready without them.
+REQUIRED = tuple(kind for kind in CREATE_ORDER if kind not in (EXPORTER, INSIGHTS))
 
 DELETE_APPROVED = "DeletionApproved"
 LOAD_BALANCERS_GONE = "LoadBalancersGone"

@@ -23,11 +23,13 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
-    """The prices one spec needs: by instance type, for the control plane and for gp3 storage."""
+    """The prices one spec needs: by instance type, for the control plane and for gp3 storage. `nat`: one NAT gateway of
+    the foundation, which all clusters share and which is in no quote."""
 
     instances: tuple[Price, ...]
     control_plane: Price
     storage: Price
+    nat: Price | None = None
 
     def of(self, instance_type: str) -> Price | None:
         """The price of an instance type, None when it was not asked for."""

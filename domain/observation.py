@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from domain.ray import RayObjects
 from domain.spec import Taint
 
 
@@ -168,6 +169,50 @@ class SmokePod:
 
 
 @dataclass(frozen=True, slots=True)
+class ExporterSpec:
+    """What our dcgm-exporter DaemonSet must say: as DevicePluginSpec."""
+
+    groups: tuple[str, ...]
+    tolerations: tuple[Taint, ...]
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exporters:
+    """Our dcgm-exporter as it stands (`spec` None: not what we write), its pods, and the exporters of others by
+    namespace/name, which are read as well. `ours` is Absent where we installed none."""
+
+    ours: ExporterSpec | Absent | None
+    pods: tuple[PluginPod, ...] = ()
+    foreign: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An EC2 instance of the cluster, running or lately gone (EC2 lists it for about an hour). Epoch seconds.
+
+    `state`: pending running shutting-down terminated stopping stopped. `ended_at`: when it stopped to cost money.
+    """
+
+    id: str
+    group: str
+    instance_type: str
+    zone: str
+    state: str
+    launched_at: float
+    ended_at: float | None = None
+    spot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SpotPrice:
+    """The Spot price of a type in a zone from `at` on (DescribeSpotPriceHistory), USD an hour."""
+
+    at: float
+    usd: float
+
+
+@dataclass(frozen=True, slots=True)
 class Leftover:
     """Something tagged or named for the cluster that still stands in AWS. `kind` is one of those in LEFTOVER_KINDS."""
 
@@ -209,3 +254,6 @@ class Observed:
     insights: tuple[Insight, ...] | Unreadable | NotLooked = NOT_LOOKED
     leftovers: tuple[Leftover, ...] | Unreadable | NotLooked = NOT_LOOKED
     load_balancers: tuple[str, ...] | Unreadable | NotLooked = NOT_LOOKED
+    exporters: Exporters | Unreadable | NotLooked = NOT_LOOKED
+    ray: RayObjects | Unreadable | NotLooked = NOT_LOOKED
+    instances: tuple[Instance, ...] | Unreadable | NotLooked = NOT_LOOKED

@@ -15,7 +15,7 @@ from domain.words import Said, say
 
 
 class Act(StrEnum):
-    """What an actor may want. Those from CREATE to UNFREEZE need no cluster."""
+    """What an actor may want. Those from CREATE to UNHALT need no cluster."""
 
     CREATE = "create"
     VIEW = "view"
@@ -24,6 +24,8 @@ class Act(StrEnum):
     ADOPT = "adopt"
     FREEZE = "freeze"
     UNFREEZE = "unfreeze"
+    HALT = "halt"
+    UNHALT = "unhalt"
     APPROVE = "approve"
     DENY = "deny"
     SHORTEN = "shorten"
@@ -32,6 +34,7 @@ class Act(StrEnum):
     VERIFY = "verify"
     EXTEND = "extend"
     KEEP = "keep"
+    NOT_IDLE = "not-idle"
     PARK = "park"
     RESUME = "resume"
     SCALE = "scale"
@@ -261,8 +264,6 @@ def _undecided(case: _Case, cluster: Cluster) -> Verdict | None:
     decided = cluster.approval
     if decided is not None and decided.by == RAYGPU.id:
         return _no("AlreadyDecided", say("This request needed nobody's approval; raygpu has started it by itself."))
-    if decided is not None and decided.by == RAYGPU.id:
-        return _no("AlreadyDecided", say("Already approved: it needed nobody."))
     if decided is not None and decided.approved:
         return _no("AlreadyDecided", say("Already approved by <@{by}>.", by=decided.by))
     if decided is not None:

@@ -93,6 +93,57 @@ class Budgets:
     second_tier: str = ADMINS
 
 
+OFF, PARK, DELETE = "off", "park", "delete"  # how far raygpu may go by itself
+
+
+@dataclass(frozen=True, slots=True)
+class IdlePolicy:
+    """When idleness is spoken of, and what may follow. Times in seconds, money in USD.
+
+    `window_s` of full evidence, `dear_window_s` for clusters above `dear_usd_per_hour`; the first reminder at
+    `first_usd` spent idle, at latest after `latest_s`; more at `steps_usd`, else each after twice the time of the last.
+    `automatic` holds where the owner chose nothing at create; parked after `park_notices` delivered ones and `grace_s`
+    after the last; deleted after `delete_after_s` without a GPU node. Owners hear of it from `day_from` to `day_to`
+    o'clock of their own day, at any hour above `loud_usd`. `at_expiry`: delete, park or off (it is only told).
+    """
+
+    window_s: int = 3600
+    dear_window_s: int = 1200
+    dear_usd_per_hour: float = 30.0
+    first_usd: float = 5.0
+    latest_s: int = 8 * 3600
+    steps_usd: tuple[float, ...] = (25.0, 100.0, 250.0)
+    automatic: str = OFF
+    park_notices: int = 2
+    grace_s: int = 3600
+    delete_after_s: int = 72 * 3600
+    day_from: int = 8
+    day_to: int = 20
+    loud_usd: float = 100.0
+    at_expiry: str = DELETE
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """What an installation does about idleness. `teams`: policies of their own, by team. `shadow_s`: so long after its
+    beginning an installation only says what it would do. `exporter`: whether raygpu installs dcgm-exporter. `prometheus`:
+    where range queries go, `http(s)://…` or `namespace/service:port` inside the cluster; empty: nowhere.
+    `container_insights`: ask CloudWatch. `digest_channel`: where the weekly figures go; empty: nowhere."""
+
+    policy: IdlePolicy = IdlePolicy()
+    teams: Mapping[str, IdlePolicy] = field(default_factory=lambda: MappingProxyType({}))
+    shadow_s: int = 14 * 24 * 3600
+    actions_per_hour: int = 5
+    exporter: bool = True
+    prometheus: str = ""
+    container_insights: bool = False
+    digest_channel: str = ""
+
+    def of(self, team: str) -> IdlePolicy:
+        """The policy that holds for a team."""
+        return self.teams.get(team, self.policy)
+
+
 @dataclass(frozen=True, slots=True)
 class Freeze:
     """The emergency brake: while it is pulled raygpu builds and deletes nothing, it only looks and tells."""
@@ -129,7 +180,10 @@ class Rules:
     budgets: Budgets = Budgets()
     approvals_channel: str = ""
     language: str = "en"
+    idle: Idle = Idle()
     freeze: Freeze | None = None
+    halt: Freeze | None = None
+    shadow_until: float = 0.0
 
     def members(self, group: str) -> frozenset[str]:
         """The user ids and user-group ids of a group by its name; empty for a name nobody defined."""

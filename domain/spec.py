@@ -59,7 +59,10 @@ class NodeGroupSpec:
 
 @dataclass(frozen=True, slots=True)
 class ClusterSpec:
-    """What was asked for. `ttl_s`: the lifetime in seconds, from approval on. `access`: IAM principals (ARNs) let in."""
+    """What was asked for. `ttl_s`: the lifetime in seconds, from approval on. `access`: IAM principals (ARNs) let in.
+
+    `automatic`: how far raygpu may go by itself when it idles: off, park or delete; empty: as the rules have it.
+    """
 
     name: str
     region: str
@@ -70,6 +73,7 @@ class ClusterSpec:
     reason: str = ""
     smoke: bool = True
     access: tuple[str, ...] = ()
+    automatic: str = ""
 
     @property
     def gpu_groups(self) -> tuple[NodeGroupSpec, ...]:
@@ -84,7 +88,10 @@ class ClusterSpec:
     @property
     def digest(self) -> str:
         """A short fingerprint of every field; an approval is bound to it."""
-        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        fields = asdict(self)
+        if not self.automatic:
+            del fields["automatic"]  # younger than the first records: what they were approved with stays the same
+        text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -9,7 +9,9 @@ from domain.rules import Actor
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """That it be gone."""
+    """That it be gone. `epoch` as in Park."""
+
+    epoch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,17 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    """Its GPU groups to no node; the sizes are remembered."""
+    """Its GPU groups to no node; the sizes are remembered. `epoch`: what was shown of its use when it was pressed, None
+    where nothing was: one that was used since is not parked by an old message."""
+
+    epoch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotIdle:
+    """A person's word against the evidence: it is at work, whatever the probes say. `epoch` as in Park."""
+
+    epoch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,4 +96,4 @@ class Shorten:
     nodes: int | None = None
 
 
-Wish = Delete | Retry | Verify | Extend | Keep | Park | Resume | Scale | Grant | Revoke | Transfer | Shorten
+Wish = Delete | Retry | Verify | Extend | Keep | NotIdle | Park | Resume | Scale | Grant | Revoke | Transfer | Shorten

@@ -8,7 +8,17 @@ from typing import Protocol
 
 from domain.capacity import Foundation, InstanceType, KubernetesVersion, Quota
 from domain.money import PriceList
-from domain.observation import Absent, Addon, ControlPlane, Insight, LaunchFailure, Leftover, NodeGroup
+from domain.observation import (
+    Absent,
+    Addon,
+    ControlPlane,
+    Insight,
+    Instance,
+    LaunchFailure,
+    Leftover,
+    NodeGroup,
+    SpotPrice,
+)
 from domain.spec import NodeGroupSpec
 
 
@@ -124,6 +134,16 @@ class Prices(Protocol):
 
     def at_hand(self, region: str, instance_types: tuple[str, ...]) -> PriceList:
         """The same from memory and table only, without any call: for the 3 seconds Slack gives."""
+
+    def spot(self, region: str, zone: str, instance_type: str, since: float) -> tuple[SpotPrice, ...]:
+        """The Spot prices of that zone in force since then, oldest first, the first at or before `since`; empty: unknown."""
+
+
+class Instances(Protocol):
+    """The EC2 instances of a cluster's node groups, those lately gone included."""
+
+    def list(self, region: str, eks_name: str) -> tuple[Instance, ...]:
+        """By the tag that EKS puts on them, all pages."""
 
 
 class Leftovers(Protocol):

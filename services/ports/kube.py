@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from domain.observation import ControlPlane, DevicePlugins, DevicePluginSpec, Node, SmokePod
+from domain.observation import ControlPlane, DevicePlugins, DevicePluginSpec, Exporters, ExporterSpec, Node, SmokePod
+from domain.ray import RayCluster, RayObjects
+from domain.signals import Allocation, GpuHistory, GpuScrape, RayDashboard
 from domain.spec import Taint
 
 
@@ -45,3 +47,48 @@ class SmokePods(Protocol):
         """Creates the pod, one container for each GPU, pinned to `node` by affinity; keeps one that stands."""
 
     def remove(self, plane: ControlPlane, node: str) -> None: ...
+
+
+class ExporterSets(Protocol):
+    """NVIDIA dcgm-exporter DaemonSets of one cluster."""
+
+    def read(self, plane: ControlPlane) -> Exporters: ...
+    def apply(self, plane: ControlPlane, spec: ExporterSpec) -> None:
+        """Server-side apply, never forced; raises Taken naming the foreign field manager."""
+
+    def remove(self, plane: ControlPlane) -> None:
+        """Ours only."""
+
+
+class GpuPods(Protocol):
+    """Probe A: who asks for GPUs."""
+
+    def read(self, plane: ControlPlane) -> Allocation:
+        """The GPU pods of all namespaces, all pages; raises rather than leaving one out."""
+
+
+class Rays(Protocol):
+    """Probe R: the objects of KubeRay, and the dashboards of their heads through the API server's proxy."""
+
+    def objects(self, plane: ControlPlane) -> RayObjects: ...
+    def dashboard(self, plane: ControlPlane, cluster: RayCluster) -> RayDashboard:
+        """What the head of that RayCluster says of itself; raises Unavailable where it does not answer or cannot be read."""
+
+    def suspend(self, plane: ControlPlane, namespace: str, name: str, mark: str) -> None:
+        """One patch: spec.suspend and our mark. A RayCluster that is gone is no error."""
+
+    def resume(self, plane: ControlPlane, namespace: str, name: str) -> None:
+        """Only one that bears our mark; both are taken off in one patch."""
+
+
+class GpuScrapes(Protocol):
+    """Probe U and E: the exporters of the cluster, pod by pod (a Service would answer for one of them only)."""
+
+    def read(self, plane: ControlPlane, nodes: tuple[str, ...]) -> GpuScrape:
+        """One look at the exporter of each of these nodes; what could not be read stands in `missing`."""
+
+
+class GpuHistories(Protocol):
+    """Probe U from a metrics store: the window [since, until] of every GPU of one cluster."""
+
+    def read(self, plane: ControlPlane, since: float, until: float) -> GpuHistory: ...

@@ -8,8 +8,11 @@ from typing import Protocol
 
 from domain.adoption import Sweep
 from domain.cluster import Cluster
+from domain.costs import Costs
+from domain.digests import Digest, Week
 from domain.doctor import Finding
-from domain.rules import Actor
+from domain.rules import Actor, Rules
+from domain.watch import Delivered
 
 
 class People(Protocol):
@@ -33,7 +36,7 @@ class Rendered:
 
 
 class Board(Protocol):
-    """The card in Slack."""
+    """The card in Slack, and the messages beside it."""
 
     def render(self, cluster: Cluster, now: float) -> Rendered: ...
     def render_notice(self, cluster: Cluster, kind: str, people: tuple[str, ...], now: float) -> Rendered:
@@ -50,6 +53,36 @@ class Board(Protocol):
 
     def reply(self, channel: str, ts: str, message: Rendered) -> str:
         """Posts into the thread of a message; answers the new ts. Raises as `post` does."""
+
+
+class Reminders(Protocol):
+    """What is said about idleness and the end of clusters, as messages ready for Slack."""
+
+    def idle(self, cluster: Cluster, rules: Rules, now: float) -> Rendered:
+        """The one message about an idle cluster, edited in place: money, evidence, what comes next, buttons."""
+
+    def nudge(self, cluster: Cluster, sent: Delivered, now: float) -> Rendered:
+        """The short reply in its thread that calls `sent.reached`: that message calls nobody when it is edited."""
+
+    def daily(self, digest: Digest, now: float) -> Rendered:
+        """What an owner hears once a day."""
+
+    def weekly(self, week: Week, now: float) -> Rendered:
+        """What the channel hears once a week."""
+
+
+class Pictures(Protocol):
+    """Images for people."""
+
+    def send(self, user: str, picture: bytes, title: str, alt: str) -> None:
+        """A PNG into the direct messages of a person, with `alt` for those who do not see it."""
+
+
+class Charts(Protocol):
+    """Drawings."""
+
+    def costs(self, found: Costs, locale: str) -> tuple[bytes, str, str]:
+        """(PNG, title, alt text) of what was spent by day and by cluster."""
 
 
 class Replies(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -101,6 +101,9 @@ class DueSet(Protocol):
     def wake(self, cluster_id: str, delay_s: float = 0.0) -> None:
         """Due no later than that. While somebody holds the lease it is remembered and takes effect when they end."""
 
+    def wake_many(self, cluster_ids: Sequence[str]) -> None:
+        """The same for many at once, without delay: one call for each 500 of them."""
+
     def claim(self, cluster_id: str, owner: str) -> Lease | None:
         """The lease if the id is due and free, else None. Counts the attempt."""
 
@@ -165,11 +168,25 @@ class Trail(Protocol):
 
 
 class Switches(Protocol):
-    """The emergency brake."""
+    """The emergency brake, the switch of automatic steps, and when this installation began."""
 
     def freeze(self) -> Freeze | None: ...
     def set_freeze(self, freeze: Freeze | None, operation: str, audit: AuditEntry) -> None:
         """Sets or lifts it, and writes the audit, in one call."""
+
+    def halt(self) -> Freeze | None:
+        """Who stopped everything raygpu does by itself; None: nobody. One that cannot be read counts as stopped."""
+
+    def set_halt(self, halt: Freeze | None, operation: str, audit: AuditEntry) -> None: ...
+    def installed_at(self, now: float) -> float:
+        """When this installation was first asked; `now` for the first who asks, for ever after."""
+
+
+class Allowances(Protocol):
+    """How often something may be done in a window of time, over all processes."""
+
+    def take(self, key: str, member: str, most: int, window_s: float, now: float) -> bool:
+        """True when `member` has, or now gets, one of `most` places within `window_s` before `now` (epoch seconds)."""
 
 
 @dataclass(frozen=True, slots=True)
