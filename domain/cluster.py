@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from domain import conditions as cond
@@ -260,7 +260,7 @@ class Cluster:
     metered_at: float = 0.0
     meters: tuple[Meter, ...] = ()
     usd_per_hour_now: float | None = 0.0
-    watch: Watch = Watch()
+    watch: Watch = field(default_factory=Watch)
     savings: tuple[Saving, ...] = ()
     receipt: Receipt | None = None
     version: int = 0

@@ -1,4 +1,4 @@
-"""What a record remembers of the use of its cluster: readings, the idle clock, what was told about it. Nothing is judged here."""
+"""What a record remembers of the use of its cluster: readings, the idle clock, what was told. Nothing is judged here."""
 
 from __future__ import annotations
 
