@@ -337,4 +337,6 @@ def after_failure(action: Action, deleting: bool, error: OutsideError) -> Condit
     words = say("Could not {action}: {why}", action=action.describe(), why=error.message)
     # EKS changes a group one thing after the other: Taken means that another change of it is still on its way.
     passes = isinstance(error, Unavailable) or (isinstance(action, ScaleNodeGroup) and isinstance(error, Taken))
+    # A cluster works without dcgm-exporter: that it cannot be installed is told, and is no trouble of the cluster.
+    passes = passes or isinstance(action, ApplyExporter | RemoveExporter)
     return (waiting if passes else broken)(kind, error.reason, words)

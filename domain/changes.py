@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import assert_never
 
-from domain import lifetimes, resizing, sharing
+from domain import lifetimes, resizing, savings, sharing
 from domain.cluster import Cluster, Deletion
 from domain.conditions import merge, waiting
 from domain.errors import Refused
-from domain.gestures import Case, Gesture, need_live, need_ready, utc
+from domain.gestures import Case, Gesture, need_live, need_ready, need_unused, utc
 from domain.lifecycle import PROVEN, phase
 from domain.policy import Act
 from domain.proof_stages import PASSED
@@ -24,6 +24,7 @@ from domain.wishes import (
     Extend,
     Grant,
     Keep,
+    NotIdle,
     Park,
     Resume,
     Retry,
@@ -46,6 +47,7 @@ _ACTS: Mapping[type[Wish], Act] = {
     Verify: Act.VERIFY,
     Extend: Act.EXTEND,
     Keep: Act.KEEP,
+    NotIdle: Act.NOT_IDLE,
     Park: Act.PARK,
     Resume: Act.RESUME,
     Scale: Act.SCALE,
@@ -66,20 +68,12 @@ def apply(cluster: Cluster, wish: Wish, by: Actor, gesture: Gesture, rules: Rule
     match wish:
         case Delete() | Retry() | Verify():
             return _own_way(cluster, wish, case)
-        case Extend():
-            return lifetimes.extend(cluster, wish, case)
-        case Keep():
-            return lifetimes.keep(cluster, wish, case)
-        case Shorten():
-            return lifetimes.shorten(cluster, wish, case)
+        case Extend() | Keep() | NotIdle() | Shorten():
+            return _timed(cluster, wish, case)
         case Grant() | Revoke() | Transfer():
             return _shared(cluster, wish, case)
-        case Park():
-            return resizing.park(cluster, case)
-        case Resume():
-            return resizing.resume(cluster)
-        case Scale():
-            return resizing.scale(cluster, wish, case)
+        case Park() | Resume() | Scale():
+            return _sized(cluster, wish, case)
         case _:
             assert_never(wish)
 
@@ -97,11 +91,33 @@ def words(before: Cluster, after: Cluster, wish: Wish) -> tuple[str, str]:
 def _own_way(cluster: Cluster, wish: Delete | Retry | Verify, case: Case) -> Cluster:
     match wish:
         case Delete():
-            return _delete(cluster, case)
+            return _delete(cluster, wish, case)
         case Retry():
             return _retry(cluster, case)
         case Verify():
             return _verify(cluster, case)
+
+
+def _timed(cluster: Cluster, wish: Extend | Keep | NotIdle | Shorten, case: Case) -> Cluster:
+    match wish:
+        case Extend():
+            return lifetimes.extend(cluster, wish, case)
+        case Keep():
+            return lifetimes.keep(cluster, wish, case)
+        case NotIdle():
+            return lifetimes.not_idle(cluster, wish, case)
+        case Shorten():
+            return lifetimes.shorten(cluster, wish, case)
+
+
+def _sized(cluster: Cluster, wish: Park | Resume | Scale, case: Case) -> Cluster:
+    match wish:
+        case Park():
+            return resizing.park(cluster, wish, case)
+        case Resume():
+            return resizing.resume(cluster, case)
+        case Scale():
+            return resizing.scale(cluster, wish, case)
 
 
 def _shared(cluster: Cluster, wish: Grant | Revoke | Transfer, case: Case) -> Cluster:
@@ -114,12 +130,13 @@ def _shared(cluster: Cluster, wish: Grant | Revoke | Transfer, case: Case) -> Cl
             return sharing.transfer(cluster, wish, case)
 
 
-def _delete(cluster: Cluster, case: Case) -> Cluster:
+def _delete(cluster: Cluster, wish: Delete, case: Case) -> Cluster:
     need_live(cluster)
     if cluster.deletion is not None:
         return cluster
-    wish = Deletion(case.by.id, case.now, case.gesture.via, case.gesture.operation)
-    return replace(cluster, deletion=wish)
+    need_unused(cluster, wish.epoch)
+    wanted = Deletion(case.by.id, case.now, case.gesture.via, case.gesture.operation)
+    return replace(cluster, deletion=wanted, savings=savings.begun(cluster, savings.DELETE, case.by.id, case.now))
 
 
 def _retry(cluster: Cluster, case: Case) -> Cluster:
@@ -166,6 +183,8 @@ def _words(cluster: Cluster, wish: Wish) -> str:
             return say("no end") if cluster.expires_at is None else say("until {when}", when=utc(cluster.expires_at))
         case Park() | Resume() | Scale():
             return _size(cluster)
+        case NotIdle():
+            return say("{use}, epoch {epoch}", use=cluster.watch.use.value, epoch=cluster.watch.epoch)
         case Grant() | Revoke() | Transfer():
             return _shares(cluster, wish)
         case Shorten():

@@ -207,7 +207,8 @@ class Receipt:
 class Meter:
     """One thing that costs money by the hour, from its real beginning: an EC2 instance with its disk, or the control plane.
 
-    `metered_to`: until then it stands in `days`. `usd_per_hour`: at which it was metered last; None is unknown.
+    `metered_to`: until then it stands in `days`. `usd_per_hour`: at which it was metered last; None is unknown. `group` and
+    the rest are those of an instance, with which its price is known again when EC2 has forgotten it.
     """
 
     id: str
@@ -216,6 +217,10 @@ class Meter:
     metered_to: float
     usd_per_hour: float | None
     ended: float | None = None
+    group: str = ""
+    instance_type: str = ""
+    zone: str = ""
+    spot: bool = False
 
 
 @dataclass(frozen=True, slots=True)

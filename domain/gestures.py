@@ -9,7 +9,8 @@ from domain.cluster import Cluster
 from domain.errors import Refused
 from domain.lifecycle import is_live
 from domain.rules import Actor, Rules
-from domain.words import say
+from domain.watch import State, Watch
+from domain.words import Said, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,29 @@ def need_ready(cluster: Cluster) -> None:
     need_standing(cluster)
     if cluster.ready_at is None:
         raise Refused("NotReady", say("“{name}” is not ready yet; wait until it is.", name=cluster.spec.name))
+
+
+def need_unused(cluster: Cluster, epoch: int | None) -> None:
+    """Raises Refused where the message that was pressed showed another epoch: it was used, or spoken for, since then.
+    `epoch` is None where the wish came from no such message."""
+    watch = cluster.watch
+    if epoch is None or epoch == watch.epoch:
+        return
+    text = say("“{name}” was used since that message: {what}", name=cluster.spec.name, what=_seen(watch))
+    raise Refused("UsedSince", text)
+
+
+def _seen(watch: Watch) -> Said:
+    """What speaks for its use, as far as the record still knows it."""
+    label = watch.labels[-1] if watch.labels else None
+    if label is not None and label.at >= (watch.active_at or 0.0):
+        return say("<@{by}> said that it is not idle.", by=label.by)
+    working = [one.value for one in watch.readings if one.state is State.ACTIVE and one.value]
+    if working:
+        return say("{evidence}", evidence=" ".join(working))
+    if watch.active_at is None:
+        return say("its use is judged anew.")
+    return say("work was last seen {when}.", when=moment(watch.active_at))
 
 
 def moment(at: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from domain import ray_stage
 from domain.actions import Action, CreateNodeGroup, DeleteNodeGroup, ScaleNodeGroup
 from domain.conditions import Condition, broken, held, waiting
 from domain.failures import Explanation, explain_issues, explain_launch
@@ -54,15 +55,20 @@ def sizes(view: View) -> Stage | None:
 
 
 def sized(view: View) -> int:
-    """The last wish for other sizes that is seen done: EKS shows them, and no node more than that is left.
+    """The last wish for other sizes that is seen done: EKS shows them, no node more than that is left, and no
+    RayCluster that raygpu suspended waits to be resumed.
 
     Anything unread leaves it as it was: a cluster is not called parked while its nodes may run.
     """
     cluster = view.cluster
     if not is_resizing(cluster) or view.plane is None:
         return cluster.sized_generation
-    done = all(_is_done(view, group) for group in cluster.spec.gpu_groups)
+    done = _groups_are_done(view) and ray_stage.after_resuming(view) is None
     return cluster.size_generation if done else cluster.sized_generation
+
+
+def _groups_are_done(view: View) -> bool:
+    return all(_is_done(view, group) for group in view.cluster.spec.gpu_groups)
 
 
 def _is_done(view: View, group: NodeGroupSpec) -> bool:
@@ -74,8 +80,12 @@ def _is_done(view: View, group: NodeGroupSpec) -> bool:
 
 
 def _resizing(view: View) -> Stage:
+    """Park: Ray is suspended, then the groups go to none. Resume: the groups first, then Ray."""
     if sized(view) == view.cluster.size_generation:
         return Stage(held(SIZES, "Set", _words(view)))
+    of_ray = ray_stage.after_resuming(view) if _groups_are_done(view) else ray_stage.before_parking(view)
+    if of_ray is not None:
+        return of_ray
     return Stage(view.unfinished(SIZES, "Resizing", _words(view), SIZES_PATIENCE_S), _scalings(view, 0))
 
 

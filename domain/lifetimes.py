@@ -1,4 +1,4 @@
-"""How long a cluster lives: extended, kept, or cut by an approver before the decision."""
+"""How long a cluster lives, and is left in peace: extended, kept, spoken for, or cut by an approver before the decision."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ from dataclasses import replace
 
 from domain.cluster import Cluster, Cut, Kept, Phase
 from domain.errors import Refused
+from domain.expiry import DELETES, began_at, called_off, ends_at
 from domain.gestures import Case, moment, need_live, need_standing
+from domain.ladder import IDLE, window_s
 from domain.lifecycle import phase
 from domain.money import requote
 from domain.spec import ClusterSpec
-from domain.wishes import Extend, Keep, Shorten
+from domain.watch import Label, Use
+from domain.wishes import Extend, Keep, NotIdle, Shorten
 from domain.words import Said, say
 
 LEAST_S = 30 * 60
+LABELS = 50  # so many of people's words on its use are remembered
+SAME_WORD_S = 60.0
 
 
 def extend(cluster: Cluster, wish: Extend, case: Case) -> Cluster:
@@ -22,7 +27,7 @@ def extend(cluster: Cluster, wish: Extend, case: Case) -> Cluster:
     if wish.seconds < LEAST_S:
         raise Refused("TooShort", say("Extend by 30 minutes at least."), "by")
     # What has run out already gets the time from now on: an hour more is never an hour that has passed.
-    until = max(_end(cluster), case.now) + wish.seconds
+    until = max(ends_at(cluster), case.now) + wish.seconds
     _check_reach(cluster, until, case)
     return replace(cluster, expires_at=until)
 
@@ -34,11 +39,40 @@ def keep(cluster: Cluster, wish: Keep, case: Case) -> Cluster:
         raise Refused("Past", say("That time has passed: name one in the future."), "until")
     if cluster.kept is not None and cluster.kept.until >= wish.until:
         return cluster
-    end = _end(cluster)
+    end = ends_at(cluster)
     if wish.until > end:
         _check_reach(cluster, wish.until, case)
     kept = Kept(wish.until, case.by.id, case.now, wish.reason)
-    return replace(cluster, kept=kept, expires_at=max(end, wish.until))
+    # What was announced about idleness is called off; that the lifetime ends is another matter.
+    watch = called_off(cluster.watch, IDLE, DELETES)
+    return replace(cluster, kept=kept, expires_at=max(end, wish.until), watch=watch)
+
+
+def not_idle(cluster: Cluster, wish: NotIdle, case: Case) -> Cluster:
+    """A person's word against the evidence: another epoch, so nothing that was told before permits anything, and grace.
+
+    What was pressed on a message of an earlier epoch is so already, and so is a word that was just given.
+    """
+    need_standing(cluster)
+    watch = cluster.watch
+    last = watch.labels[-1] if watch.labels else None
+    repeated = last is not None and last.by == case.by.id and case.now - last.at < SAME_WORD_S
+    if (wish.epoch is not None and wish.epoch != watch.epoch) or (wish.epoch is None and repeated):
+        return cluster
+    said = ", ".join(f"{one.probe}={one.state.value}" for one in watch.readings)
+    anew = replace(
+        watch,
+        epoch=watch.epoch + 1,
+        use=Use.WARMING,
+        kind=None,
+        idle_s=0.0,
+        idle_usd=0.0,
+        idle_since=None,
+        credited_to=max(watch.credited_to, case.now),
+        warm_until=max(watch.warm_until, case.now + 2 * window_s(cluster, case.rules)),
+        labels=(*watch.labels, Label(case.by.id, case.now, said))[-LABELS:],
+    )
+    return replace(cluster, watch=anew)
 
 
 def shorten(cluster: Cluster, wish: Shorten, case: Case) -> Cluster:
@@ -63,16 +97,10 @@ def shorten(cluster: Cluster, wish: Shorten, case: Case) -> Cluster:
     return replace(cluster, spec=cut, quote=quote, cuts=(*cluster.cuts, *told))
 
 
-def _end(cluster: Cluster) -> float:
-    """When it ends as things stand; a record from before expiry was written counts from its approval."""
-    began = cluster.approval.at if cluster.approval is not None else cluster.created_at
-    return cluster.expires_at if cluster.expires_at is not None else began + cluster.spec.ttl_s
-
-
 def _check_reach(cluster: Cluster, until: float, case: Case) -> None:
     """Owners reach as far as a request may, and where an approver cut it, no further than he left it; approvers and
     administrators, on what is not their own, reach further."""
-    began = cluster.approval.at if cluster.approval is not None else cluster.created_at
+    began = began_at(cluster)
     own = case.owns(cluster)
     mine = min(cluster.spec.ttl_s, case.rules.max_ttl_s) if cluster.cuts else case.rules.max_ttl_s
     reach = mine if own else max(case.rules.longest_life_s, case.rules.max_ttl_s)

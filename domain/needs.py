@@ -6,13 +6,14 @@ The only lists of both in the code; manifest.yaml and infra/foundation.yaml gran
 from __future__ import annotations
 
 GROUP_SCOPE = "usergroups:read"  # asked for only where the configuration names user groups
-SCOPES = frozenset({"chat:write", "commands", "im:write", "users:read", GROUP_SCOPE})
+SCOPES = frozenset({"chat:write", "commands", "files:write", "im:write", "users:read", GROUP_SCOPE})
 
 SIMULATE = "iam:SimulatePrincipalPolicy"
 ACTIONS = (
     "autoscaling:DescribeAutoScalingGroups",
     "autoscaling:DescribeScalingActivities",
     "cloudformation:DescribeStacks",
+    "cloudwatch:GetMetricData",
     "ec2:DeleteNetworkInterface",
     "ec2:DeleteSecurityGroup",
     "ec2:DeleteVolume",
@@ -22,6 +23,7 @@ ACTIONS = (
     "ec2:DescribeInstances",
     "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSpotPriceHistory",
     "ec2:DescribeSubnets",
     "ec2:DescribeVolumes",
     "ec2:DescribeVpcs",

@@ -179,19 +179,21 @@ class ExporterSpec:
 
 @dataclass(frozen=True, slots=True)
 class Exporters:
-    """Our dcgm-exporter as it stands (`spec` None: not what we write), its pods, and the exporters of others by
-    namespace/name, which are read as well. `ours` is Absent where we installed none."""
+    """Our dcgm-exporter as it stands (`ours` None: not what we write; Absent: we installed none) with its pods, and the
+    exporters of others by namespace/name, which are read as well. `foreign_nodes`: where one of those is Ready."""
 
     ours: ExporterSpec | Absent | None
     pods: tuple[PluginPod, ...] = ()
     foreign: tuple[str, ...] = ()
+    foreign_nodes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
     """An EC2 instance of the cluster, running or lately gone (EC2 lists it for about an hour). Epoch seconds.
 
-    `state`: pending running shutting-down terminated stopping stopped. `ended_at`: when it stopped to cost money.
+    `state`: pending running shutting-down terminated stopping stopped. `ended_at`: when it stopped to cost money; None
+    while it costs, and where EC2 does not say when.
     """
 
     id: str
@@ -202,6 +204,11 @@ class Instance:
     launched_at: float
     ended_at: float | None = None
     spot: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """EC2 charges for it no more."""
+        return self.ended_at is not None or self.state in ("shutting-down", "terminated", "stopping", "stopped")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from domain.observation import DevicePluginSpec
-from domain.spec import ClusterSpec, Taint
+from domain.spec import STOCK_TOLERATION, ClusterSpec
 
 IMAGE = "nvcr.io/nvidia/k8s-device-plugin:v0.20.0"
-# NVIDIA's own manifest tolerates this; a group may carry it beside ours. An empty value stands for "any value".
-STOCK_TOLERATION = Taint("nvidia.com/gpu", "", "NoSchedule")
 
 
 def desired_plugin(spec: ClusterSpec) -> DevicePluginSpec | None:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain import approvals
+from domain import approvals, ladder
 from domain.cluster import REQUEST_TTL_S, Cluster, Phase
+from domain.expiry import Todo
 from domain.lifecycle import phase
 from domain.rules import APPROVERS, EVERYONE, RAYGPU, Actor, CreateRule, Freeze, Rules
 from domain.spec import ClusterSpec
@@ -142,7 +143,11 @@ def _frozen(freeze: Freeze) -> Verdict:
 
 
 def _by_itself(case: _Case, thing: Cluster | Wanted | None) -> Verdict:
-    """What raygpu does by its own timer: it starts a request that needs nobody's approval, nothing else."""
+    """What raygpu does by its own timer: it starts a request that needs nobody's approval, it parks and deletes what its
+    ladder, or the end of a lifetime, lets it at this very moment; nothing else."""
+    if isinstance(thing, Cluster) and case.act in _STEPS:
+        barred = ladder.barred(thing, _STEPS[case.act], case.rules, case.now)
+        return YES if barred is None else _no(barred.reason, barred.words)
     if case.act is not Act.APPROVE or not isinstance(thing, Cluster):
         return _no("NotAutomatic", say("raygpu does not do that by itself."))
     undecided = _undecided(case, thing)
@@ -299,6 +304,8 @@ _WITHOUT_CLUSTER: Mapping[Act, Callable[[_Case, Cluster | Wanted | None], Verdic
     Act.ADOPT: _admins,
     Act.FREEZE: _admins,
     Act.UNFREEZE: _admins,
+    Act.HALT: _admins,
+    Act.UNHALT: _admins,
 }
 _WITH_CLUSTER: Mapping[Act, Callable[[_Case, Cluster], Verdict]] = {
     Act.APPROVE: _approve,
@@ -309,6 +316,7 @@ _WITH_CLUSTER: Mapping[Act, Callable[[_Case, Cluster], Verdict]] = {
     Act.VERIFY: _owners,
     Act.EXTEND: _extend,
     Act.KEEP: _owners,
+    Act.NOT_IDLE: _owners,
     Act.PARK: _owners,
     Act.RESUME: _owners,
     Act.SCALE: _owners,
@@ -316,12 +324,14 @@ _WITH_CLUSTER: Mapping[Act, Callable[[_Case, Cluster], Verdict]] = {
     Act.REVOKE: _owners,
     Act.TRANSFER: _owners,
 }
+_STEPS: Mapping[Act, Todo] = {Act.PARK: Todo.PARK, Act.DELETE: Todo.DELETE}
 _VERBS: Mapping[Act, Said] = {
     Act.RETRY: say("retry"),
     Act.DELETE: say("delete"),
     Act.VERIFY: say("verify"),
     Act.EXTEND: say("extend"),
     Act.KEEP: say("keep"),
+    Act.NOT_IDLE: say("speak for"),
     Act.PARK: say("park"),
     Act.RESUME: say("resume"),
     Act.SCALE: say("scale"),

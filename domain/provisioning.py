@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from domain import access_stages, gpu_stages, group_stages, proof_stages
+from domain import access_stages, exporter_stage, gpu_stages, group_stages, proof_stages
 from domain.actions import Action, CreateAddon, CreateControlPlane, Decision, TagControlPlane
 from domain.cluster import Cluster
 from domain.conditions import Condition, broken, held, merge, waiting
@@ -112,6 +112,7 @@ STAGES: tuple[Callable[[View], Stage | None], ...] = (
     gpu_stages.taints,
     gpu_stages.gpus,
     proof_stages.proven,
+    exporter_stage.exporter,
     gpu_stages.insights,
 )
 

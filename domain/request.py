@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from domain.capacity import InstanceType
 from domain.errors import Refused
 from domain.policy import teams_of
-from domain.rules import Actor, Rules
+from domain.rules import DELETE, OFF, PARK, Actor, Rules
 from domain.spec import GPU_AMIS, SPOT, ClusterSpec, cpu_group, gpu_group
 from domain.words import say
 
@@ -39,6 +39,7 @@ class CreateOptions:
     ami: str = ""
     spot: bool = False
     smoke: bool = True
+    automatic: str = ""
 
 
 def to_spec(options: CreateOptions, actor: Actor, rules: Rules, known: Mapping[str, InstanceType]) -> ClusterSpec:
@@ -62,6 +63,7 @@ def to_spec(options: CreateOptions, actor: Actor, rules: Rules, known: Mapping[s
         reason=_line("reason", options.reason, 300),
         smoke=options.smoke,
         access=rules.principals.get(actor.id, ()),
+        automatic=_automatic(options.automatic),
     )
 
 
@@ -133,6 +135,16 @@ def _ami(text: str) -> str:
         families = ", ".join(GPU_AMIS)
         wrong = say("“{text}” is not an AMI family. There are: {families}.", text=_shown(text), families=families)
         raise Refused("BadAmi", wrong, "ami") from None
+
+
+def _automatic(text: str) -> str:
+    chosen = text.strip().lower()
+    if chosen in ("", OFF, PARK, DELETE):
+        return chosen
+    wrong = say(
+        "“{text}” is not how far raygpu may go when the cluster idles. Choose off, park or delete.", text=_shown(text)
+    )
+    raise Refused("BadAutomatic", wrong, "auto")
 
 
 def _count(field: str, text: str, default: int, most: int) -> int:

@@ -4,32 +4,41 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from domain import approvals, policy
+from domain import approvals, expiry, policy, savings
 from domain.cluster import Cluster, Parking
 from domain.errors import Refused
-from domain.gestures import Case, need_ready
+from domain.gestures import Case, need_ready, need_unused
 from domain.money import requote
 from domain.policy import Act, Wanted
 from domain.spec import ClusterSpec, NodeGroupSpec
-from domain.wishes import Scale
+from domain.wishes import Park, Scale
 from domain.words import say
 
 
-def park(cluster: Cluster, case: Case) -> Cluster:
+def park(cluster: Cluster, wish: Park, case: Case) -> Cluster:
     """Its GPU groups to no node. What is parked already stays as it is."""
     need_ready(cluster)
     if cluster.parked is not None:
         return cluster
+    need_unused(cluster, wish.epoch)
     parked = Parking(case.by.id, case.now, case.gesture.via)
-    return replace(cluster, parked=parked, size_generation=cluster.size_generation + 1)
+    saved = savings.begun(cluster, savings.PARK, case.by.id, case.now)
+    return replace(cluster, parked=parked, savings=saved, size_generation=cluster.size_generation + 1)
 
 
-def resume(cluster: Cluster) -> Cluster:
-    """The sizes of the spec again. What is not parked stays as it is."""
+def resume(cluster: Cluster, case: Case) -> Cluster:
+    """The sizes of the spec again. What is not parked stays as it is; what is kept parked since its lifetime ended needs
+    more time first, or it would be parked again at once."""
     need_ready(cluster)
     if cluster.parked is None:
         return cluster
-    return replace(cluster, parked=None, size_generation=cluster.size_generation + 1)
+    if expiry.is_stopped_by_expiry(cluster, case.rules, case.now):
+        text = say(
+            "The lifetime of “{name}” is over; extend it first: `/raygpu extend {name}`.", name=cluster.spec.name
+        )
+        raise Refused("Expired", text)
+    saved = savings.ended(cluster, case.now)
+    return replace(cluster, parked=None, savings=saved, size_generation=cluster.size_generation + 1)
 
 
 def scale(cluster: Cluster, wish: Scale, case: Case) -> Cluster:

@@ -122,6 +122,11 @@ class IdlePolicy:
     loud_usd: float = 100.0
     at_expiry: str = DELETE
 
+    def window_for(self, usd_per_hour: float | None) -> float:
+        """The seconds of evidence that are a full window for a cluster of that rate; an unknown rate is not a dear one."""
+        is_dear = usd_per_hour is not None and usd_per_hour > self.dear_usd_per_hour
+        return float(min(self.window_s, self.dear_window_s) if is_dear else self.window_s)
+
 
 @dataclass(frozen=True, slots=True)
 class Idle:

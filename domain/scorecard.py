@@ -50,7 +50,7 @@ def _row(view: View, spec: NodeGroupSpec, seen: NodeGroup, prices: PriceList) ->
         ready_nodes=ready,
         gpus=gpus,
         taints=tuple(str(t) for t in seen.taints),
-        usd_per_hour=_rate(spec, _paid_nodes(view, spec, seen), prices),
+        usd_per_hour=_rate(view, spec, _paid_nodes(view, spec, seen), prices),
     )
 
 
@@ -82,7 +82,12 @@ def _were_read(view: View) -> bool:
     return not isinstance(view.observed.nodes, Unreadable)
 
 
-def _rate(spec: NodeGroupSpec, nodes: int, prices: PriceList) -> float | None:
+def _rate(view: View, spec: NodeGroupSpec, nodes: int, prices: PriceList) -> float | None:
+    """By the meters of its instances, where there is one for each node (Spot at its own price); else by the list."""
+    metered = [meter.usd_per_hour for meter in view.cluster.meters if meter.group == spec.name and meter.ended is None]
+    if metered and len(metered) == nodes:
+        known = [rate for rate in metered if rate is not None]
+        return sum(known) if len(known) == len(metered) else None
     found = [prices.of(kind) for kind in spec.instance_types]
     usd = [p.usd for p in found if p is not None and p.usd is not None]
     if len(usd) < len(spec.instance_types) or prices.storage.usd is None:

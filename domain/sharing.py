@@ -7,6 +7,7 @@ from dataclasses import replace
 from domain import policy
 from domain.cluster import Cluster, Granted
 from domain.errors import Refused
+from domain.expiry import called_off
 from domain.gestures import Case, need_standing
 from domain.naming import ACCESS_LEVELS
 from domain.policy import Act
@@ -53,7 +54,8 @@ def revoke(cluster: Cluster, wish: Revoke, case: Case) -> Cluster:
 
 
 def transfer(cluster: Cluster, wish: Transfer, case: Case) -> Cluster:
-    """Another owner. The one before keeps his access, as an administrator by grant, so that nobody loses his work."""
+    """Another owner. The one before keeps his access, as an administrator by grant, so that nobody loses his work; what
+    was announced to him, the new one has to hear first."""
     need_standing(cluster)
     verdict = policy.decide(wish.to, Act.VIEW, None, case.rules, case.now)
     if not verdict.allowed:
@@ -68,7 +70,8 @@ def transfer(cluster: Cluster, wish: Transfer, case: Case) -> Cluster:
     kept = tuple(
         g for g in cluster.grants if (g.principal, g.user) not in known and not _is_owned(g, wish.to.id, access)
     )
-    return replace(cluster, spec=replace(cluster.spec, owner=wish.to.id, access=access), grants=(*kept, *left))
+    spec = replace(cluster.spec, owner=wish.to.id, access=access)
+    return replace(cluster, spec=spec, grants=(*kept, *left), watch=called_off(cluster.watch, ""))
 
 
 def _is_owned(granted: Granted, owner: str, access: tuple[str, ...]) -> bool:

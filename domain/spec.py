@@ -29,6 +29,8 @@ class Taint:
 
 
 WORKER_TAINT = Taint("ray.io/node-type", "worker", "NoSchedule")
+# What NVIDIA's own manifests tolerate; a group may carry it beside ours. An empty value stands for "any value".
+STOCK_TOLERATION = Taint("nvidia.com/gpu", "", "NoSchedule")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
-"""Metering: what a cluster spent from pass to pass, kept as a sum and by day, so that any month can be told apart."""
+"""What a cluster spent, as a sum and by UTC day, so that any month can be told apart; days only ever grow."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from domain.budgets import Spent
@@ -12,26 +12,42 @@ from domain.cluster import Cluster, DaySpend
 DAY_S = 86400  # epoch time knows no leap seconds: every UTC day has as many
 
 
-def metered(cluster: Cluster, now: float) -> Cluster:
-    """The record with `spent_usd`, `days` and `metered_at` moved on to `now`, at the rate that the last pass saw.
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of time in which one thing cost `rate` USD an hour; None is unknown. Epoch seconds."""
 
-    `spent_usd` is None for good once a rate was unknown; the day then holds the seconds. What was metered once is not
-    metered again: a clock that is behind (set back, or another worker's) adds nothing until it has caught up.
+    start: float
+    end: float
+    rate: float | None
+
+
+def paid(cluster: Cluster, pieces: Iterable[Piece]) -> Cluster:
+    """The record with those pieces in `spent_usd` and `days`.
+
+    `spent_usd` is None for good once a rate was unknown; the day then holds the seconds, of each thing for itself.
     """
-    if not cluster.metered_at:
-        return replace(cluster, metered_at=now)
-    rate, hours = cluster.usd_per_hour_now, max(0.0, now - cluster.metered_at) / 3600
-    spent = None if rate is None or cluster.spent_usd is None else cluster.spent_usd + rate * hours
     days = {day.day: day for day in cluster.days}
-    if rate != 0.0:
-        for day, part in _by_day(cluster.metered_at, now):
-            days[day] = _more(days.get(day, DaySpend(day, 0.0)), rate, part)
-    return replace(
-        cluster,
-        spent_usd=spent,
-        days=tuple(days[day] for day in sorted(days)),
-        metered_at=max(now, cluster.metered_at),
-    )
+    spent = cluster.spent_usd
+    for piece in pieces:
+        if piece.end <= piece.start or piece.rate == 0.0:
+            continue
+        for day, seconds in _by_day(piece.start, piece.end):
+            days[day] = _more(days.get(day, DaySpend(day, 0.0)), piece.rate, seconds)
+        more = None if piece.rate is None else piece.rate * (piece.end - piece.start) / 3600
+        spent = None if spent is None or more is None else spent + more
+    return replace(cluster, spent_usd=spent, days=tuple(days[day] for day in sorted(days)))
+
+
+def with_idle(cluster: Cluster, usd: float | None, since: float, until: float) -> Cluster:
+    """The record with `usd` that was spent idle between two times, on the days between them. It is a part of what the
+    days hold already, not more of it; None: nobody knows how much, and nothing is added."""
+    if not usd or usd < 0 or until <= since:
+        return cluster
+    days = {day.day: day for day in cluster.days}
+    for name, seconds in _by_day(since, until):
+        day = days.get(name, DaySpend(name, 0.0))
+        days[name] = replace(day, idle_usd=day.idle_usd + usd * seconds / (until - since))
+    return replace(cluster, days=tuple(days[day] for day in sorted(days)))
 
 
 def month_spend(cluster: Cluster, month: str) -> Spent:

@@ -16,11 +16,12 @@ RUNNING = frozenset({"ACTIVE", "UPDATING"})
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One pass: the record, what was seen, and when."""
+    """One pass: the record, what was seen, and when. `exporter`: whether the rules want dcgm-exporter on GPU nodes."""
 
     cluster: Cluster
     observed: Observed
     now: float
+    exporter: bool = True
 
     @property
     def plane(self) -> ControlPlane | None:

@@ -63,8 +63,9 @@ class GpuTrack:
     """One GPU from look to look. `quiet_since`: from then on every sample was quiet and the energy between them at
     baseline; None while it is busy or not known. `watts`: the mean of the last interval, None after a gap or a reset.
 
-    `rest_w`: its draw while no pod held it, the baseline; `lows`: the least mean watts of each of the last 24 hours.
-    `worked`: it was seen busy in this life.
+    `rest_w`: its draw while no pod held it, the baseline; `lows`: the least mean watts of each of the last 24 hours, since
+    it was last seen busy. `worked`: it was seen busy in this life. `free`: no pod held its node at that look. `looks`: how
+    many were quiet in a row. `memory_mib`: what was taken of its memory; `trial_w`: a first draw without any process.
     """
 
     node: str
@@ -76,6 +77,10 @@ class GpuTrack:
     rest_w: float | None = None
     lows: tuple[float, ...] = ()
     worked: bool = False
+    free: bool = False
+    looks: int = 0
+    memory_mib: float | None = None
+    trial_w: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,7 @@ class Delivered:
     """A message about idleness or the end that Slack took: what it announced, in which epoch, to whom, when.
 
     `reached` are the user ids that were called and can read it; empty: nobody could be reached, so it warns nobody.
-    `act_at`: when it said that `step` would be done, None where it announced nothing.
+    `act_at`: when it said that `step` would be done, None where it announced nothing. `usd`, `idle_s`: idle until then.
     """
 
     kind: str
@@ -95,16 +100,18 @@ class Delivered:
     step: str = ""
     act_at: float | None = None
     usd: float | None = None
+    idle_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """The one message about this idleness, edited in place: where it is and what it shows."""
+    """The one message about this idleness, edited in place: where it is, what it shows, and whom it was sent to."""
 
     channel: str
     ts: str
     digest: str = ""
     sent_at: float = 0.0
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +129,8 @@ class Watch:
 
     `idle_s` and `idle_usd` are credited to this spell of idleness; `active_at`: the last sign of work; `unknown_since`:
     nothing may be concluded since then; `judged_at`: the last judgement; `warm_until`: grace after create and scale-up.
+    `credited_to`: until then time was credited, or must never be. `pods_at`, `ray_at`: when a GPU pod last began or
+    ended, and when work of Ray ended, by their own clocks; None before the first look. A later one is a sign of work.
     """
 
     epoch: int = 0
@@ -140,6 +149,9 @@ class Watch:
     thread: Thread | None = None
     told: tuple[Delivered, ...] = ()
     labels: tuple[Label, ...] = ()
+    credited_to: float = 0.0
+    pods_at: float | None = None
+    ray_at: float | None = None
 
     def reading(self, probe: str) -> Reading | None:
         """The reading of that probe, None where it was never looked at."""
