@@ -4,6 +4,7 @@ Every transition is one Lua call that may be sent twice: redis-py resends a writ
 """
 
 from adapters.redis_store.accounts import RedisAccounts
+from adapters.redis_store.allowances import RedisAllowances
 from adapters.redis_store.beats import RedisBeats
 from adapters.redis_store.cards import RedisCardStates
 from adapters.redis_store.client import Role, ServerFacts, connect, facts
@@ -21,6 +22,7 @@ __all__ = [
     "Measures",
     "Rebuilt",
     "RedisAccounts",
+    "RedisAllowances",
     "RedisBeats",
     "RedisCardStates",
     "RedisClusters",

@@ -7,7 +7,7 @@ for work here: a message brings an id, and a tick sends what a message missed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from redis import Redis
 
@@ -25,6 +25,7 @@ from adapters.redis_store.scripts import (
 from services.ports import Lease
 
 LEASE_S = 30.0
+MANY = 500  # ids woken in one call: a script holds the whole server while it runs
 LONGEST_DELAY_S = 30 * 24 * 3600.0  # also what "never" comes to while a sandbox's clock stands still
 
 
@@ -39,6 +40,7 @@ class RedisDueSet:
         self._lease_ms = _ms(lease_s)
         self._speed = speed
         self._wake = Script(client, "wake")
+        self._wake_many = Script(client, "wake_many")
         self._claim = Script(client, "claim")
         self._beat = Script(client, "beat")
         self._done = Script(client, "done")
@@ -47,6 +49,12 @@ class RedisDueSet:
     def wake(self, cluster_id: str, delay_s: float = 0.0) -> None:
         """Due no later than that."""
         self._wake([call_key(), DUE, LEASES, WAKES], [CALL_TTL_MS, cluster_id, self._delay_ms(delay_s)])
+
+    def wake_many(self, cluster_ids: Sequence[str]) -> None:
+        """All due now; one call for each 500 of them."""
+        for start in range(0, len(cluster_ids), MANY):
+            page = cluster_ids[start : start + MANY]
+            self._wake_many([call_key(), DUE, LEASES, WAKES], [CALL_TTL_MS, *page])
 
     def claim(self, cluster_id: str, owner: str) -> Lease | None:
         """The lease, None where the id is not due or somebody's lease on it runs."""

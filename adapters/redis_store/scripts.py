@@ -30,6 +30,8 @@ EPOCHS = PREFIX + "epochs"
 ATTEMPTS = PREFIX + "attempts"
 CARDS = PREFIX + "cards"
 FREEZE = PREFIX + "freeze"
+HALT = PREFIX + "halt"
+INSTALLED = PREFIX + "installed"
 BEATS = PREFIX + "beats"
 BEAT_DETAILS = PREFIX + "beat-details"
 
