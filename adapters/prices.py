@@ -18,11 +18,14 @@ from adapters.aws_session import AwsSession, pages
 from adapters.faults import aws_call
 from domain.errors import OutsideError
 from domain.money import Price, PriceList
+from domain.observation import SpotPrice
 from services.ports import Clock
 
 API_REGION = "us-east-1"  # the Price List endpoint; it knows the prices of all commercial regions
 FRESH_S = 24 * 3600.0
 RETRY_S = 300.0
+SPOT_FRESH_S = 120.0
+SPOT_PRODUCT = "Linux/UNIX"
 LIVE_SOURCE = "AWS Price List"
 
 
@@ -50,6 +53,7 @@ CONTROL_PLANE = _Product(
 EXTENDED_SUPPORT = _Product(
     "EKS extended support", "hour", "AmazonEKS", (("productFamily", "Compute"),), "AmazonEKS-Hours:extendedSupport"
 )
+NAT = _Product("NAT gateway", "hour", "AmazonEC2", (("productFamily", "NAT Gateway"),), "NatGateway-Hours")
 GP3 = _Product("gp3", "GB-month", "AmazonEC2", (("productFamily", "Storage"), ("volumeApiName", "gp3")))
 
 
@@ -79,6 +83,13 @@ class _Known:
     fresh_until: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    prices: tuple[SpotPrice, ...]
+    since: float
+    fresh_until: float
+
+
 class AwsPrices:
     """Prices by region. No failure of AWS is raised: it shows in the source and the date of the price."""
 
@@ -86,6 +97,7 @@ class AwsPrices:
         self._session = session
         self._clock = clock
         self._memory: dict[tuple[str, str], _Known] = {}
+        self._spot: dict[tuple[str, str, str], _Spot] = {}
         self._support: dict[tuple[str, str], tuple[str, float]] = {}
 
     def look_up(self, region: str, instance_types: tuple[str, ...], version: str | None) -> PriceList:
@@ -94,6 +106,7 @@ class AwsPrices:
             tuple(self._fresh(region, _instance(name)) for name in instance_types),
             self._control_plane(region, version),
             self._fresh(region, GP3),
+            self._fresh(region, NAT),
         )
 
     def at_hand(self, region: str, instance_types: tuple[str, ...]) -> PriceList:
@@ -102,7 +115,40 @@ class AwsPrices:
             tuple(self._kept(region, _instance(name)) for name in instance_types),
             self._kept(region, CONTROL_PLANE),
             self._kept(region, GP3),
+            self._kept(region, NAT),
         )
+
+    def spot(self, region: str, zone: str, instance_type: str, since: float) -> tuple[SpotPrice, ...]:
+        """The Spot prices of that zone in force from `since` on, oldest first, the first at or before `since`.
+
+        Empty when EC2 does not answer: an older answer lacks the newest changes. Kept for two minutes, so that the
+        clusters of one zone ask once.
+        """
+        now, key = self._clock.now(), (region, zone, instance_type)
+        known = self._spot.get(key)
+        if known is None or now >= known.fresh_until or since < known.since:
+            try:
+                known = _Spot(self._ask_spot(key, since), since, now + SPOT_FRESH_S)
+            except (OutsideError, ValueError, TypeError):
+                return ()
+            self._spot[key] = known
+        before = [price.at for price in known.prices if price.at <= since]
+        return tuple(price for price in known.prices if not before or price.at >= before[-1])
+
+    def _ask_spot(self, key: tuple[str, str, str], since: float) -> tuple[SpotPrice, ...]:
+        region, zone, instance_type = key
+        with aws_call("ec2:DescribeSpotPriceHistory"):
+            found = pages(
+                self._session.client("ec2", region),
+                "describe_spot_price_history",
+                InstanceTypes=[instance_type],
+                ProductDescriptions=[SPOT_PRODUCT],
+                AvailabilityZone=zone,
+                StartTime=datetime.fromtimestamp(since, UTC),
+            )
+            rows = [raw for page in found for raw in page["SpotPriceHistory"]]
+            prices = [SpotPrice(raw["Timestamp"].timestamp(), float(raw["SpotPrice"])) for raw in rows]
+        return tuple(sorted(prices, key=lambda price: price.at))
 
     def _kept(self, region: str, product: _Product) -> Price:
         known = self._memory.get((region, product.item))

@@ -36,6 +36,31 @@ def of_answer(cluster: str, status: int, headers: Mapping[str, str], body: bytes
     return _of_refusal(status, reason, words)
 
 
+def of_proxied(cluster: str, status: int, headers: Mapping[str, str], body: bytes) -> OutsideError:
+    """What an answer with an error status means that came through the API server's proxy.
+
+    With a Status object the API server itself speaks; anything else is the word of what it passed the call on to.
+    """
+    said, reason = _status_of(body, status)
+    if reason and status in _NOT_REACHED:
+        words = (
+            f"Kubernetes of {cluster}: {said} If that stays, the security groups of the nodes do not let the control "
+            "plane in at that port."
+        )
+        return Unavailable("ProxyFailed", words)
+    if reason:
+        return of_answer(cluster, status, headers, body)
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        words = f"What runs in {cluster} asks for a token of its own, which raygpu has not (HTTP status {status})."
+        return Unavailable("TokenAsked", words)
+    if status == HTTPStatus.NOT_IMPLEMENTED:
+        return Unavailable("NotImplemented", f"What runs in {cluster} does not offer that here.")
+    return Unavailable("ProxiedFault", f"What runs in {cluster} answered with HTTP status {status}.")
+
+
+_NOT_REACHED = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
+
+
 def _of_refusal(status: int, reason: str, words: str) -> OutsideError:
     if status == HTTPStatus.FORBIDDEN:
         return Denied("Forbidden", f"{words} Associate an EKS access policy with the bot's access entry.")

@@ -1,14 +1,19 @@
-"""GPU smoke pods: CUDA's vectorAdd, once per node, pinned to it by affinity. The port SmokePods."""
+"""GPU smoke pods: CUDA's vectorAdd, once per node, pinned to it by affinity. The port SmokePods.
+
+A pod carries the bot's own time of its start: creationTimestamp is by the API server's clock, and what the bot compares
+with it (Verify, Retry, patience) is by the bot's.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from adapters.kube.daemonsets import node_of, trouble
 from adapters.kube.faults import unreadable
 from adapters.kube.nodes import GPU, epoch, toleration
-from adapters.kube.plugins import node_of, trouble
 from adapters.kube.wire import Call, Wire, read_all
 from domain.errors import Missing, Rejected, Taken
 from domain.observation import ControlPlane, SmokePod
@@ -17,6 +22,7 @@ from domain.spec import Taint
 NAMESPACE = "default"
 IMAGE = "nvcr.io/nvidia/k8s/cuda-sample:vectoradd-cuda12.5.0"
 LABELS = {"app.kubernetes.io/name": "raygpu-smoke", "app.kubernetes.io/managed-by": "raygpu"}
+STARTED = "raygpu/started-at"  # annotation: epoch seconds by the bot's clock
 DEADLINE_S = 300
 MAX_LOG_BYTES = 4096
 MAX_MESSAGE = 300
@@ -25,10 +31,11 @@ _STOCK = Taint(GPU, "", "NoSchedule")
 
 
 class KubeSmokePods:
-    """Lists, starts and removes."""
+    """Lists, starts and removes. `now` is the bot's clock."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, now: Callable[[], float] = time.time) -> None:
         self._wire = wire
+        self._now = now
 
     def list(self, plane: ControlPlane) -> tuple[SmokePod, ...]:
         """The smoke pods that stand, those on their way out left out. A failed one brings the end of its log."""
@@ -41,8 +48,10 @@ class KubeSmokePods:
 
     def run(self, plane: ControlPlane, node: str, gpus: int, tolerations: tuple[Taint, ...]) -> None:
         """Creates the pod of that node; keeps one that stands."""
+        body = manifest(node, gpus, tolerations)
+        body["metadata"]["annotations"] = {STARTED: f"{self._now():.3f}"}
         try:
-            self._wire.send(plane, Call("POST", _PODS, {"fieldManager": "raygpu"}, manifest(node, gpus, tolerations)))
+            self._wire.send(plane, Call("POST", _PODS, {"fieldManager": "raygpu"}, body))
         except Taken as error:
             if error.reason != "AlreadyExists":
                 raise
@@ -60,7 +69,7 @@ class KubeSmokePods:
         message = trouble(status)
         if phase == "Failed":
             message = self._last_words(plane, item["metadata"]["name"], _failed(status)) or message
-        return SmokePod(node_of(item), phase, message[:MAX_MESSAGE], epoch(item["metadata"]["creationTimestamp"]))
+        return SmokePod(node_of(item), phase, message[:MAX_MESSAGE], _started_at(item["metadata"]))
 
     def _last_words(self, plane: ControlPlane, name: str, container: str) -> str:
         """The last line of a container's log; empty when it never wrote one or its node keeps it no longer."""
@@ -76,6 +85,12 @@ class KubeSmokePods:
 def name_of(node: str) -> str:
     """The pod's name: one per node."""
     return f"raygpu-smoke-{node}"
+
+
+def _started_at(metadata: Mapping[str, Any]) -> float:
+    """By the bot's clock; of a pod that does not say so, by the API server's."""
+    told = (metadata.get("annotations") or {}).get(STARTED)
+    return float(told) if told else epoch(metadata["creationTimestamp"])
 
 
 def _failed(status: Mapping[str, Any]) -> str:

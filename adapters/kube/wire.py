@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from typing import Any, Protocol
 
 import urllib3.exceptions as http
 
-from adapters.kube.faults import of_answer, of_failure, unreadable
+from adapters.kube.faults import of_answer, of_failure, of_proxied, unreadable
 from adapters.kube.tokens import EksTokens
 from domain.errors import Unavailable
 from domain.observation import ControlPlane
@@ -29,19 +30,31 @@ MAX_CLIENTS = 256
 MAX_RESTARTS = 3
 FIELD_MANAGER = "raygpu"
 JSON = "application/json"
+TEXT = "text/plain"
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
+_PROXIED = re.compile(r"^/api/v1/namespaces/[^/]+/(pods|services)/[^/]+/proxy(/|$)")
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request. `path` begins with /; the content type matters where there is a body."""
+    """One request. `path` begins with / and is sent as it stands; the content type matters where there is a body.
+
+    `accept`: what is asked back. `read_s`: the longest silence to bear, None for the usual one.
+    """
 
     method: str
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     content_type: str = JSON
+    accept: str = JSON
+    read_s: float | None = None
+
+    @property
+    def is_proxied(self) -> bool:
+        """True where the API server only passes it on: what answers may be a pod, in its own words."""
+        return _PROXIED.match(self.path) is not None
 
 
 class Wire(Protocol):
@@ -61,11 +74,15 @@ class HttpWire:
         self._lock = threading.Lock()
 
     def send(self, plane: ControlPlane, call: Call) -> bytes:
-        """One HTTPS request: 3 s to connect, 10 s to answer, no retry (the reconcile comes again)."""
+        """One HTTPS request: 3 s to connect, 10 s to answer unless the call says, no retry (the reconcile comes again).
+
+        The path goes out unencoded and the body comes back raw, of any type: the client's own methods for the proxy
+        write `api%2Fjobs` and turn JSON into Python (kubernetes-client/python#2158).
+        """
         from kubernetes.client import ApiException
 
         client = self._client(plane)
-        headers = {"Accept": JSON, "Content-Type": call.content_type}
+        headers = {"Accept": call.accept, "Content-Type": call.content_type}
         request = client.param_serialize(
             call.method,
             call.path,
@@ -75,14 +92,15 @@ class HttpWire:
             auth_settings=["BearerToken"],
         )
         try:
-            response = client.call_api(*request, _request_timeout=(CONNECT_S, READ_S))
+            response = client.call_api(*request, _request_timeout=(CONNECT_S, call.read_s or READ_S))
             body = bytes(response.read() or b"")
         except (http.HTTPError, ApiException, OSError) as failure:
             raise of_failure(plane.name, failure) from failure
         if response.status == 401:
             self._tokens.drop(plane.region, plane.name)
         if not 200 <= response.status < 300:
-            raise of_answer(plane.name, response.status, dict(response.getheaders()), body)
+            of = of_proxied if call.is_proxied else of_answer
+            raise of(plane.name, response.status, dict(response.getheaders()), body)
         return body
 
     def _client(self, plane: ControlPlane) -> ApiClient:
