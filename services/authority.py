@@ -13,16 +13,18 @@ from services.ports import Clock, Switches
 
 
 class Authority:
-    """Rules as they stand now, the emergency brake included."""
+    """Rules as they stand now, with every switch that somebody has moved."""
 
     def __init__(self, *, rules: Rules, switches: Switches, clock: Clock) -> None:
         self._rules = rules
         self._switches = switches
         self._clock = clock
+        self._installed_at: float | None = None
 
     def rules(self) -> Rules:
-        """The configuration's rules with the brake as it stands in this moment."""
-        return replace(self._rules, freeze=self._switches.freeze())
+        """The configuration's rules with the brake, the halt of automatic steps, and the end of the shadow."""
+        freeze, halt = self._switches.freeze(), self._switches.halt()
+        return replace(self._rules, freeze=freeze, halt=halt, shadow_until=self._shadow_until())
 
     def verdict(self, actor: Actor, act: Act, thing: Cluster | Wanted | None = None) -> Verdict:
         """May this actor do that to this thing now?"""
@@ -33,3 +35,9 @@ class Authority:
         verdict = self.verdict(actor, act, thing)
         if not verdict.allowed:
             raise Refused(verdict.reason, verdict.message, verdict.field)
+
+    def _shadow_until(self) -> float:
+        """Until then raygpu only says what it would do. When it began never changes, so that is asked once."""
+        if self._installed_at is None:
+            self._installed_at = self._switches.installed_at(self._clock.now())
+        return self._installed_at + self._rules.idle.shadow_s

@@ -16,17 +16,21 @@ from domain.policy import Act
 from domain.rules import Actor
 from domain.words import say
 from services.authority import Authority
+from services.digester import Digester
 from services.doctor import Doctor
-from services.ports import Beats, Errand, Errands, Identifiers, Once, People, Queue, Replies
+from services.ports import Beats, Charts, Errand, Errands, Identifiers, Once, People, Pictures, Queue, Replies
+from services.queries import Queries
 from services.requests import Asked
 from services.sweeper import Sweeper
 
 log = logging.getLogger(__name__)
 
 PREFIX = "errand/"
-ACTS: Mapping[str, Act] = {"doctor": Act.DOCTOR, "orphans": Act.ORPHANS, "adopt": Act.ADOPT}
-SWEEP, PULSE = "sweep", "pulse"  # chores; the names of errands are longer
+CHART = "chart"
+ACTS: Mapping[str, Act] = {"doctor": Act.DOCTOR, "orphans": Act.ORPHANS, "adopt": Act.ADOPT, CHART: Act.VIEW}
+SWEEP, PULSE, DIGEST = "sweep", "pulse", "digest"  # chores; the names of errands are longer
 ENGLISH = "en-US"
+COSTS_S = 7 * 24 * 3600.0
 
 
 class Errander:
@@ -80,14 +84,25 @@ class Desk:
     beats: Beats
 
 
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """Who does what is asked for."""
+
+    doctor: Doctor
+    sweeper: Sweeper
+    digester: Digester
+    queries: Queries
+    charts: Charts
+    pictures: Pictures
+
+
 class ErrandRunner:
     """The worker's side."""
 
-    def __init__(self, *, desk: Desk, authority: Authority, doctor: Doctor, sweeper: Sweeper) -> None:
+    def __init__(self, *, desk: Desk, authority: Authority, staff: Staff) -> None:
         self._desk = desk
         self._authority = authority
-        self._doctor = doctor
-        self._sweeper = sweeper
+        self._staff = staff
 
     def run(self, message: str) -> None:
         """What a message `errand/…` asks for. An errand that somebody has taken already is nobody's any more."""
@@ -101,13 +116,15 @@ class ErrandRunner:
             WORKER
         )  # whatever it brings: a message taken is a worker at work, and a queue that delivers
         if name == SWEEP:
-            self._sweeper.sweep()
+            self._staff.sweeper.sweep()
+        elif name == DIGEST:
+            self._staff.digester.run()
         elif name != PULSE:
             errand = self._desk.errands.take(name)
             if not isinstance(errand, Absent):
                 self._serve(errand)
                 if errand.kind == "adopt":
-                    self._sweeper.sweep()  # what the last one remembers is not so any more
+                    self._staff.sweeper.sweep()  # what the last one remembers is not so any more
 
     def _serve(self, errand: Errand) -> None:
         """Does it and answers; whatever goes wrong is a sentence to the asker as well."""
@@ -131,13 +148,15 @@ class ErrandRunner:
         """Does what was asked; answers how to tell it."""
         to, replies = errand.response_url, self._desk.replies
         if errand.kind == "doctor":
-            findings = self._doctor.examine()
+            findings = self._staff.doctor.examine()
             return lambda: replies.findings(to, actor.locale, findings)
+        if errand.kind == CHART:
+            return self._drawn(errand, actor)
         if errand.kind == "orphans":
-            sweep = self._sweeper.sweep()
+            sweep = self._staff.sweeper.sweep()
             return lambda: replies.orphans(to, actor.locale, sweep)
         asked = Asked(actor, errand.operation, "command", errand.channel)
-        cluster = self._sweeper.adopt(errand.args.get("id", ""), asked)
+        cluster = self._staff.sweeper.adopt(errand.args.get("id", ""), asked)
         text = say(
             "“{name}” has a record again: {id}, owned by <@{owner}>. `/raygpu status {name}` shows it.",
             name=cluster.spec.name,
@@ -145,6 +164,14 @@ class ErrandRunner:
             owner=cluster.spec.owner,
         )
         return lambda: replies.sentence(to, actor.locale, text)
+
+    def _drawn(self, errand: Errand, actor: Actor) -> Callable[[], None]:
+        """The picture goes into the asker's direct messages at once: one that is not taken is told like any failure."""
+        window_s = float(errand.args.get("window", COSTS_S))
+        found = self._staff.queries.costs(actor, errand.args.get("subject", "me"), window_s)
+        picture, title, alt = self._staff.charts.costs(found, actor.locale)
+        self._staff.pictures.send(actor.id, picture, title, alt)
+        return _nothing_more
 
     def _say(self, errand: Errand, locale: str, text: str) -> bool:
         self._deliver(errand, lambda: self._desk.replies.sentence(errand.response_url, locale, text))
@@ -156,3 +183,7 @@ class ErrandRunner:
             tell()
         except OutsideError as lost:
             log.warning("the answer to errand %s (%s) was not delivered: %s", errand.id, errand.kind, lost.message)
+
+
+def _nothing_more() -> None:
+    """What was asked for has arrived by itself."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from domain import metering
 from domain.cluster import Cluster
 from domain.errors import OutsideError
 from domain.lifecycle import NODES, PROVEN, SIZES
@@ -17,6 +18,7 @@ from domain.naming import is_ours
 from domain.observation import (
     NOT_LOOKED,
     ControlPlane,
+    Instance,
     LaunchFailure,
     NodeGroup,
     NotLooked,
@@ -30,8 +32,14 @@ from services.ports import (
     ApiServer,
     ControlPlanes,
     DevicePluginSets,
+    ExporterSets,
+    GpuHistories,
+    GpuPods,
+    GpuScrapes,
+    Instances,
     Leftovers,
     NodeGroups,
+    Rays,
     SmokePods,
 )
 
@@ -48,7 +56,7 @@ def read(call: Callable[[], T]) -> T | Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Eyes:
-    """The ports one looks through."""
+    """The ports one looks through. `histories`: None where the configuration names no metrics store."""
 
     planes: ControlPlanes
     groups: NodeGroups
@@ -58,6 +66,12 @@ class Eyes:
     plugins: DevicePluginSets
     smoke: SmokePods
     leftovers: Leftovers
+    instances: Instances
+    exporters: ExporterSets
+    gpu_pods: GpuPods
+    rays: Rays
+    scrapes: GpuScrapes
+    histories: GpuHistories | None = None
 
 
 class Observer:
@@ -70,8 +84,11 @@ class Observer:
         """Everything the stages of creation judge."""
         eyes, region, name = self._eyes, cluster.spec.region, cluster.eks_name
         plane = read(lambda: eyes.planes.describe(region, name))
-        if not (isinstance(plane, ControlPlane) and is_ours(cluster, plane) and plane.status in RUNNING):
+        if isinstance(plane, ControlPlane) and not is_ours(cluster, plane):
             return Observed(control_plane=plane)
+        instances = self._instances(cluster)
+        if not isinstance(plane, ControlPlane) or plane.status not in RUNNING:
+            return Observed(control_plane=plane, instances=instances)
         groups = read(lambda: eyes.groups.list(region, name))
         api = read(lambda: eyes.api.version(plane)) if groups else NOT_LOOKED
         return Observed(
@@ -86,6 +103,10 @@ class Observer:
             plugins=_behind(api, lambda: eyes.plugins.read(plane)),
             smoke_pods=_behind(api, lambda: eyes.smoke.list(plane)) if cluster.spec.smoke else NOT_LOOKED,
             insights=read(lambda: eyes.planes.insights(region, name)) if _holds(cluster, PROVEN) else NOT_LOOKED,
+            exporters=_behind(api, lambda: eyes.exporters.read(plane)),
+            # Nobody can have a RayCluster before the cluster was ready; from then on its use is judged, and it is resized.
+            ray=_behind(api, lambda: eyes.rays.objects(plane)) if cluster.ready_at is not None else NOT_LOOKED,
+            instances=instances,
         )
 
     def deletion(self, cluster: Cluster) -> Observed:
@@ -93,8 +114,11 @@ class Observer:
         eyes, region, name = self._eyes, cluster.spec.region, cluster.eks_name
         plane = read(lambda: eyes.planes.describe(region, name))
         leftovers = read(lambda: eyes.leftovers.find(region, cluster.id, name))
-        if not (isinstance(plane, ControlPlane) and is_ours(cluster, plane)):
+        if isinstance(plane, ControlPlane) and not is_ours(cluster, plane):
             return Observed(control_plane=plane, leftovers=leftovers)
+        instances = self._instances(cluster)
+        if not isinstance(plane, ControlPlane):
+            return Observed(control_plane=plane, leftovers=leftovers, instances=instances)
         groups = read(lambda: eyes.groups.list(region, name))
         alive = plane.status in RUNNING and bool(groups)
         return Observed(
@@ -103,7 +127,22 @@ class Observer:
             addons=read(lambda: eyes.addons.list(region, name)),
             load_balancers=read(lambda: eyes.api.load_balancers(plane)) if alive else NOT_LOOKED,
             leftovers=leftovers,
+            instances=instances,
         )
+
+    def _instances(self, cluster: Cluster) -> tuple[Instance, ...] | Unreadable:
+        """For the bill. When one ended that EC2 lists no more, its Auto Scaling group knows."""
+        eyes, region = self._eyes, cluster.spec.region
+        listed = read(lambda: eyes.instances.list(region, cluster.eks_name))
+        if isinstance(listed, Unreadable):
+            return listed
+        endings: dict[str, float] = {}
+        for row in metering.forgotten(cluster, listed):
+            found = read(partial(eyes.instances.endings, region, row.asg_name))
+            if isinstance(found, Unreadable):
+                return found
+            endings |= found
+        return metering.recalled(cluster, listed, endings)
 
     def _launch_failures(
         self, cluster: Cluster, groups: Mapping[str, NodeGroup] | Unreadable

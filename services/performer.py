@@ -46,6 +46,8 @@ class Performer:
             self._change_eks(action, scene)
         elif isinstance(action, act.OfKubernetes):
             self._change_kubernetes(action, scene)
+        elif isinstance(action, act.OfRay):
+            self._change_ray(action, scene)
         else:
             self._take_away(action, scene)
 
@@ -83,6 +85,19 @@ class Performer:
                 hands.smoke.run(scene.plane, node, gpus, tolerations)
             case act.RemoveSmokePod(node):
                 hands.smoke.remove(scene.plane, node)
+            case act.ApplyExporter(exporter):
+                hands.exporters.apply(scene.plane, exporter)
+            case act.RemoveExporter():
+                hands.exporters.remove(scene.plane)
+            case _:
+                assert_never(action)
+
+    def _change_ray(self, action: act.OfRay, scene: Scene) -> None:
+        match action:
+            case act.SuspendRay(namespace, name, mark):
+                self._hands.rays.suspend(scene.plane, namespace, name, mark)
+            case act.ResumeRay(namespace, name):
+                self._hands.rays.resume(scene.plane, namespace, name)
             case _:
                 assert_never(action)
 

@@ -1,6 +1,6 @@
 """One visit to one cluster: claim, observe, decide, act, save, tell, due again.
 
-    claim(id) ──> observe ──> decide (pure) ──> act ──> save (compare-and-set) ──> tell (card) ──> due again at …
+    claim(id) ──> observe ──> decide (pure) ──> act ──> judge its use ──> save (compare-and-set) ──> tell ──> due again at …
 
 Nothing here judges and nothing sleeps. A visit that dies anywhere is healed by the next observation.
 """
@@ -8,29 +8,32 @@ Nothing here judges and nothing sleeps. A visit that dies anywhere is healed by 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from domain import deletion, provisioning, quotas, scorecard, spending
+from domain import deletion, metering, provisioning, quotas, scorecard
 from domain.actions import Decision, after_failure
 from domain.backoff import backoff
 from domain.cluster import REQUEST_TTL_S, Cluster, Phase, Receipt
 from domain.conditions import Condition, broken, held, merge
 from domain.errors import Exceeded, Outdated, OutsideError
 from domain.lifecycle import REQUEST_OPEN, STANDING_PHASES, all_proven, is_live, phase
-from domain.money import PriceList, quote
+from domain.money import quote
 from domain.notices import FROZEN
-from domain.observation import Absent
+from domain.observation import Absent, ControlPlane
 from domain.policy import Act
 from domain.rules import RAYGPU, Freeze, Rules
 from domain.stages import View
 from domain.words import say
 from services.authority import Authority
+from services.crier import Crier
 from services.herald import Herald
 from services.intake import Intake
 from services.observer import Observer
 from services.performer import Performer, Scene
 from services.ports import AuditEntry, Clock, Clusters, DueSet, Lease, Prices, Writ
 from services.teller import Teller
+from services.warden import Warden
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +43,13 @@ FROZEN_S = 60.0  # so often it is seen whether the emergency brake is still pull
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a pass came to: the record as it shall be saved, when to look again (None: never), and whether all went well."""
+    """What a pass came to: the record as it shall be saved, when to look again (None: never), whether all went well; and
+    what the audit shall say of a step that raygpu took by itself."""
 
     cluster: Cluster
     again_s: float | None
     succeeded: bool = True
+    audit: AuditEntry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,8 @@ class Crew:
     intake: Intake
     teller: Teller
     herald: Herald
+    warden: Warden
+    crier: Crier
     prices: Prices
 
 
@@ -66,6 +73,7 @@ class _Pass:
     lease: Lease
     rules: Rules
     now: float
+    alive: Callable[[], bool]
 
 
 class Reconciler:
@@ -105,19 +113,24 @@ class Reconciler:
             self._due.done(lease, again, succeeded)
 
     def _pass(self, cluster: Cluster, lease: Lease) -> tuple[float | None, bool]:
-        going = _Pass(lease, self._authority.rules(), self._clock.now())
+        going = _Pass(lease, self._authority.rules(), self._clock.now(), lambda: self._due.beat(lease))
         outcome = self._judged(cluster, going)
-        braked = _with_brake(outcome.cluster, going.rules.freeze, going.now)
-        saved = cluster if braked == cluster else self._save(cluster, braked, going)
+        braked = replace(outcome, cluster=_with_brake(outcome.cluster, going.rules.freeze, going.now))
+        saved = cluster if braked.cluster == cluster else self._save(cluster, braked, going)
         again = outcome.again_s if is_live(saved) else None  # it may have been refused where it was saved
         if not outcome.succeeded:
             again = max(again or 0.0, backoff(lease.attempts))
         if going.rules.freeze is not None and again is not None:
             again = min(again, FROZEN_S)
-        card = self._crew.teller.tell(saved)
-        told = self._crew.herald.announce(saved, going.rules, lambda: self._due.beat(lease))
-        due = [wait for wait in (again, card, told.again_s) if wait is not None]
+        due = [wait for wait in (again, *self._tell(saved, going)) if wait is not None]
         return (min(due) if due else None), outcome.succeeded
+
+    def _tell(self, cluster: Cluster, going: _Pass) -> tuple[float | None, ...]:
+        """What people see of it: the card, the messages beside it, those about its use and its end."""
+        card = self._crew.teller.tell(cluster)
+        told = self._crew.herald.announce(cluster, going.rules, going.alive)
+        heard = self._crew.crier.tell(told.cluster, going.rules, going.alive)
+        return card, told.again_s, heard.again_s
 
     def _judged(self, cluster: Cluster, going: _Pass) -> Outcome:
         state = phase(cluster)
@@ -143,7 +156,7 @@ class Reconciler:
 
     def _creation(self, cluster: Cluster, going: _Pass) -> Outcome:
         observed = self._crew.observer.creation(cluster)
-        view = View(cluster, observed, going.now)
+        view = View(cluster, observed, going.now, going.rules.idle.exporter)
         decision = provisioning.decide(view)
         conditions, succeeded = self._act(view, decision, going)
         seen = self._seen(view, provisioning.changes_seen(view), conditions)
@@ -151,7 +164,9 @@ class Reconciler:
         # Ready again after a Retry is ready anew: that Retry is spent, and a later loss waits for the next one.
         if all_proven(conditions) and (ready is None or ready < cluster.retry_from):
             ready = going.now
-        return Outcome(replace(seen, ready_at=ready), decision.due_in, succeeded)
+        judged = self._crew.warden.judge(replace(seen, ready_at=ready), observed, going.rules, going.alive)
+        deed = self._crew.warden.act(judged)
+        return Outcome(deed.cluster, decision.due_in if deed.audit is None else 0.0, succeeded, deed.audit)
 
     def _deletion(self, cluster: Cluster, going: _Pass) -> Outcome:
         observed = self._crew.observer.deletion(cluster)
@@ -161,8 +176,9 @@ class Reconciler:
         seen = self._seen(view, cluster, conditions)
         if decision.due_in is None and cluster.deletion is not None:
             began = cluster.approval.at if cluster.approval is not None else cluster.created_at
-            receipt = Receipt(began, going.now, deletion.summary(cluster), (), seen.spent_usd)
-            return Outcome(replace(seen, receipt=receipt), None, succeeded)
+            closed = metering.closed(seen, going.now)
+            receipt = Receipt(began, going.now, deletion.summary(cluster), (), closed.spent_usd)
+            return Outcome(replace(closed, receipt=receipt), None, succeeded)
         return Outcome(seen, decision.due_in, succeeded)
 
     def _act(self, view: View, decision: Decision, going: _Pass) -> tuple[tuple[Condition, ...], bool]:
@@ -174,7 +190,7 @@ class Reconciler:
         succeeded = True
         scene = Scene(view.cluster, view.observed)
         for action in decision.actions if going.rules.freeze is None else ():
-            if not self._due.beat(going.lease):
+            if not going.alive():
                 raise Outdated("Fenced", "the lease has passed to another worker")
             try:
                 self._crew.performer.perform(action, scene)
@@ -188,30 +204,36 @@ class Reconciler:
         return merge(view.cluster.conditions, fresh.values(), view.now), succeeded
 
     def _seen(self, view: View, cluster: Cluster, conditions: tuple[Condition, ...]) -> Cluster:
-        """The record with what this pass saw, and the money spent since the last one."""
-        prices = self._prices(cluster)
+        """The record with what this pass saw, and the money spent until now."""
+        seen, spec = view.observed, cluster.spec
+        kinds = metering.types(cluster, seen.instances)
+        prices = self._crew.prices.look_up(spec.region, kinds, cluster.kubernetes_version or None)
+        spot = {
+            ask.id: self._crew.prices.spot(spec.region, ask.zone, ask.instance_type, ask.since)
+            for ask in metering.spot_asks(cluster, seen.instances)
+        }
+        metered = metering.metered(cluster, seen.instances, prices, spot, seen.control_plane, view.now)
         rows = scorecard.group_rows(view, prices)
+        is_known = isinstance(seen.instances, tuple) and isinstance(seen.control_plane, ControlPlane | Absent)
         return replace(
-            spending.metered(cluster, view.now),
-            quote=cluster.quote or quote(cluster.spec, prices),  # an adopted cluster comes without one
+            metered,
+            quote=cluster.quote or quote(spec, prices),  # an adopted cluster comes without one
             conditions=conditions,
             group_rows=rows,
             scores=scorecard.scores(view),
-            usd_per_hour_now=scorecard.rate_now(view, rows, prices),
+            # Where the instances could not be read, what they cost is told by the sizes of their groups.
+            usd_per_hour_now=metered.usd_per_hour_now if is_known else scorecard.rate_now(view, rows, prices),
         )
 
-    def _prices(self, cluster: Cluster) -> PriceList:
-        kinds = tuple(dict.fromkeys(kind for group in cluster.spec.groups for kind in group.instance_types))
-        return self._crew.prices.look_up(cluster.spec.region, kinds, cluster.kubernetes_version or None)
-
-    def _save(self, before: Cluster, after: Cluster, going: _Pass) -> Cluster:
+    def _save(self, before: Cluster, outcome: Outcome, going: _Pass) -> Cluster:
         """Where raygpu itself has approved, with the limits; without room in them the request is refused instead."""
-        lease = going.lease
+        lease, after = going.lease, outcome.cluster
         operation = f"visit/{lease.id}/{lease.epoch}"
         starts = quotas.holding(before) is None and quotas.holding(after) is not None
         limits = quotas.limits(after, going.rules) if starts else ()
         try:
-            return self._clusters.save(after, operation, lease, Writ(_audit(before, after, going.now), limits))
+            audit = outcome.audit or _audit(before, after, going.now)
+            return self._clusters.save(after, operation, lease, Writ(audit, limits))
         except Exceeded as exceeded:
             refused = self._crew.intake.over_quota(after, exceeded, going.now)
             writ = Writ(_audit(before, refused, going.now))

@@ -29,6 +29,5 @@ class Ticker:
     def wake_all(self) -> int:
         """Every live cluster is due now: after the clock was stepped, and as the slow resync that heals a lost wake-up."""
         live = [cluster.id for cluster in self._clusters.live()]
-        for cluster_id in live:
-            self._due.wake(cluster_id)
+        self._due.wake_many(live)
         return len(live)

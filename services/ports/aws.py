@@ -145,6 +145,9 @@ class Instances(Protocol):
     def list(self, region: str, eks_name: str) -> tuple[Instance, ...]:
         """By the tag that EKS puts on them, all pages."""
 
+    def endings(self, region: str, asg_name: str) -> Mapping[str, float]:
+        """When that Auto Scaling group ended which instance (by id), for those that EC2 has forgotten or says no time of."""
+
 
 class Leftovers(Protocol):
     """What stands in AWS for a cluster, by tag and by name pattern."""
