@@ -76,6 +76,11 @@ def box(words: str, checked: bool) -> dict[str, Any]:
     return {**element, "initial_options": [ticked]} if checked else element
 
 
+def moment_picker(initial: float) -> dict[str, Any]:
+    """A day and a time, in the reader's own zone."""
+    return {"type": "datetimepicker", "initial_date_time": int(initial)}
+
+
 def channels() -> dict[str, Any]:
     """A menu of the channels there are."""
     kinds = {"include": ["public", "private"], "exclude_bot_users": True}

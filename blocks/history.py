@@ -23,6 +23,7 @@ _DID = {
     "verify": say("had its GPUs proven anew"),
     "extend": say("extended it"),
     "keep": say("kept it"),
+    "not-idle": say("said that it is not idle"),
     "park": say("parked it"),
     "resume": say("resumed it"),
     "scale": say("scaled it"),

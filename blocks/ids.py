@@ -17,6 +17,15 @@ DELETE = "delete"
 DELETE_ASKED = "delete_asked"
 DELETE_KEPT = "delete_kept"
 OPEN_CREATE = "open_create"
+EXTEND_DAY = "extend_day"  # as EXTEND, by a day; two buttons of a row may not have the same id
+
+# On the message about idleness. Each carries the epoch that was shown, as its generation.
+NOT_IDLE = "not_idle"
+WHY = "why"
+KEEP_HOURS = "keep_hours"
+KEEP_UNTIL = "keep_until"
+PARK_IDLE = "park_idle"
+DELETE_IDLE = "delete_idle"
 
 # Fields of the create form whose change is sent at once, for the price; their action ids are names of create options.
 GPU = "gpu"
@@ -24,6 +33,8 @@ PRICED_FIELDS = (GPU, "gpus", "max", "ttl", "region", "team", "spot", "channel")
 
 CREATE_VIEW = "create_cluster"
 CHANGE_VIEW = "change_request"
+KEEP_VIEW = "keep_cluster"
+UNTIL = "until"  # the field of the keep form whose change is sent at once, for the price
 NOTICE_VIEW = "notice"
 
 VALUE_CHARACTERS = 2000
@@ -31,7 +42,8 @@ VALUE_CHARACTERS = 2000
 
 @dataclass(frozen=True, slots=True)
 class ButtonValue:
-    """`digest` is what the card showed (spec and price); `generation` which try a Retry was pressed on."""
+    """`digest` is what the card showed (spec and price); `generation` which try a Retry was pressed on, which epoch of
+    its use was shown."""
 
     cluster_id: str
     digest: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blocks import prices, steps
+from blocks import phrases, prices, steps
 from blocks.elements import Block, Part, fitted, sections
 from blocks.text import brief, count, moment, person, rate, usd
 from blocks.tongue import in_tongue, t
@@ -41,6 +41,8 @@ def line(cluster: Cluster) -> str:
         _price(cluster),
         person(spec.owner),
     ]
+    if use := phrases.use(cluster):
+        facts.append(use)
     if cluster.expires_at is not None and cluster.deletion is None:
         facts.append(t("until {when}", when=moment(cluster.expires_at)))
     return " · ".join(facts)

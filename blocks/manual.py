@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from domain.naming import ACCESS_LEVELS
+from domain.rules import DELETE, OFF, PARK
 from domain.words import say
 
 
@@ -61,6 +62,14 @@ CREATE_OPTIONS = (
     Option("region", "R", say("AWS region"), "us-west-2"),
     Option("spot", "", say("Spot capacity: cheaper, AWS may take it away")),
     Option("ami", "bottlerocket|al2023", say("AMI family of the GPU nodes (bottlerocket)"), "al2023"),
+    Option(
+        "auto",
+        "off|park|delete",
+        say("how far raygpu may go by itself when it idles (as the rules have it)"),
+        "park",
+        ("automatic",),
+        (OFF, PARK, DELETE),
+    ),
     Option("no-smoke", "", say("do not prove the GPUs with a CUDA pod")),
     Option("team", "T", say("whose budget it is"), "vision"),
     REASON,
@@ -91,6 +100,10 @@ COMMANDS = (
     Command("keep", "NAME [until] WHEN…", ("keep demo until friday 18:00", "keep demo until tomorrow 9:00",
         "keep demo until 2026-11-25 09:00", "keep demo 4h"), OWNER, say("Keeps a cluster alive, and idle if need be, until "
         "that time in your time zone, and says what that costs."), (), (KEEP_REASON,)),
+    Command("busy", "NAME", ("busy demo",), OWNER, say("Says that a cluster is not idle, whatever the probes say."),
+        ("not-idle", "notidle")),
+    Command("why", "NAME", ("why demo",), ANYBODY,
+        say("Shows what every probe says of the use of a cluster, and since when."), ("evidence",)),
     Command("park", "NAME", ("park demo",), OWNER,
         say("Takes its GPU nodes down to none; control plane and sizes stay."), ("pause",)),
     Command("resume", "NAME", ("resume demo",), OWNER, say("Brings the GPU nodes of a parked cluster back."), ("unpark",)),
@@ -105,11 +118,15 @@ COMMANDS = (
     Command("manifest", "NAME", ("manifest demo",), ANYBODY,
         say("Writes a RayCluster that fits its nodes, for kubectl apply."), ("raycluster", "yaml")),
     Command("cost", "[NAME|me|team|all] [SPAN]", ("cost", "cost team 30d", "cost demo"), ANYBODY,
-        say("Shows what was spent, by cluster and day, at list prices."), ("costs", "spend", "bill")),
+        say("Shows what was spent, spent idle, and saved, by cluster and day, at list prices; a chart of it comes by direct "
+        "message."), ("costs", "spend", "bill")),
     Command("doctor", "", ("doctor",), ADMINS, say("Examines raygpu itself: scopes, Redis, AWS permissions, loops.")),
     Command("admin freeze", "REASON…", ("admin freeze audit of the account",), ADMINS,
         say("Pulls the emergency brake: nothing is built, resized or deleted until it is lifted.")),
     Command("admin unfreeze", "", ("admin unfreeze",), ADMINS, say("Lifts the emergency brake.")),
+    Command("admin automatic", "off|on [REASON…]", ("admin automatic off the demo is on Monday", "admin automatic on"),
+        ADMINS, say("Stops everything that raygpu does by itself about idleness and expiry, or lets it go on; people can do "
+        "all of it as before.")),
     Command("admin orphans", "", ("admin orphans",), ADMINS, say("Looks for clusters in AWS that no record knows.")),
     Command("admin adopt", "ID", ("admin adopt raygpu-demo-k3x7a",), ADMINS,
         say("Makes a record of such a cluster again, from its tags.")),

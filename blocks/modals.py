@@ -1,18 +1,20 @@
-"""The modal that asks for a cluster, with its price as it is filled in; and the small one that says a sentence where no
-message can."""
+"""The modal that asks for a cluster, with its price as it is filled in, that which keeps one, and the small one that says
+something where no message can."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blocks import fields, ids, phrases, prices
 from blocks.elements import Block, context, plain_text, section, sections
-from blocks.text import brief, count, esc, rate, span
+from blocks.text import brief, count, esc, moment, rate, span
 from blocks.tongue import in_tongue, t
-from domain.cluster import BudgetLine, Requirement
+from domain.cluster import BudgetLine, Cluster, Requirement
 from domain.money import Quote
 from domain.request import CreateOptions
+from domain.rules import DELETE, OFF, PARK
 from domain.spec import GPU_AMIS
 from domain.words import say
 
@@ -22,6 +24,11 @@ FAULT = 400
 AMI_WORDS = {
     "bottlerocket": say("Bottlerocket NVIDIA (brings the device plugin)"),
     "al2023": say("Amazon Linux 2023 NVIDIA"),
+}
+AUTOMATIC_WORDS = {
+    OFF: say("Only remind"),
+    PARK: say("Remind, then park by itself"),
+    DELETE: say("Remind, park, and delete when it stays parked"),
 }
 LABELS = {
     "channel": say("Channel for the card"),
@@ -34,6 +41,7 @@ LABELS = {
     "reason": say("Reason"),
     "team": say("Team"),
     "ami": say("AMI of the GPU nodes"),
+    "automatic": say("When it idles"),
     "spot": say("Capacity"),
     "smoke": say("Proof"),
 }
@@ -126,11 +134,14 @@ def _wishes(form: Form) -> list[Block]:
         if form.teams
         else fields.line(held.team, most=40, live=True)
     )
+    steps = [(one, in_tongue(words)) for one, words in AUTOMATIC_WORDS.items()]
+    asleep = t("raygpu warns before every step; empty: as the rules here have it.")
     amis = [(ami, in_tongue(AMI_WORDS[ami]) if ami in AMI_WORDS else ami) for ami in GPU_AMIS]
     return [
         _field("name", fields.line(held.name, "demo"), hint=named),
         _field("reason", fields.line(held.reason, t("What is it for?"), most=300), hint=t("The approver reads it.")),
         _field("team", team),
+        _field("automatic", fields.select(steps, held.automatic), hint=asleep),
         _field("ami", fields.select(amis, held.ami)),
         _field("spot", fields.box(t("Spot: cheaper, may be taken away by AWS"), held.spot)),
         _field("smoke", fields.box(t("Run a CUDA pod on every GPU node"), held.smoke)),
@@ -202,6 +213,67 @@ def notice(title: str, text: str) -> Block:
         "close": plain_text(t("Close"), TITLE),
         "blocks": [section(text)],
     }
+
+
+def shown(title: str, blocks: Sequence[Block]) -> Block:
+    """A modal that only shows blocks, where no message can."""
+    return {
+        "type": "modal",
+        "callback_id": ids.NOTICE_VIEW,
+        "title": plain_text(title, TITLE),
+        "close": plain_text(t("Close"), TITLE),
+        "blocks": list(blocks),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """The form of *Keep until…* as it is filled in. `fault`: what such a keep would be refused for; `until`: the chosen
+    moment (epoch seconds); `channel` is where it was pressed, `key` names this one form."""
+
+    cluster: Cluster
+    until: float
+    now: float
+    reason: str = ""
+    fault: str = ""
+    channel: str = ""
+    key: str = ""
+
+
+def keep_modal(held: Keeping) -> Block:
+    """The form: until when, what that costs, why."""
+    cluster = held.cluster
+    asked = fields.field(ids.UNTIL, t("Keep it until"), fields.moment_picker(held.until), optional=False)
+    reason = fields.line(held.reason, t("What is it kept for?"), most=300)
+    told = t("It is left in peace until then, whatever its GPUs do, and lives at least as long.")
+    return {
+        "type": "modal",
+        "callback_id": ids.KEEP_VIEW,
+        "title": plain_text(t("Keep a cluster"), TITLE),
+        "submit": plain_text(t("Keep it"), TITLE),
+        "close": plain_text(t("Cancel"), TITLE),
+        "private_metadata": json.dumps({"channel": held.channel, "key": held.key, "cluster": cluster.id}),
+        "blocks": [
+            {**section(_keeping(held)), "block_id": OUTLOOK},
+            {**asked, "dispatch_action": True},
+            fields.field("reason", in_tongue(LABELS["reason"]), reason, optional=True),
+            context(told),
+        ],
+    }
+
+
+def _keeping(held: Keeping) -> str:
+    """What it comes to, for the moment that is chosen: a price that comes late is seen to be of what stood there before."""
+    cluster, seconds = held.cluster, max(0.0, held.until - held.now)
+    told = t(
+        "*{name}* until {when}: *{sum}* for {span}, at {rate}.",
+        name=brief(cluster.spec.name, 40),
+        when=moment(held.until),
+        sum=prices.hours(cluster, seconds),
+        span=span(seconds),
+        rate=prices.now(cluster),
+    )
+    return f"{told}\n⚠️ {phrases.told(held.fault, FAULT)}" if held.fault else told
 
 
 def accepted(name: str, channel: str, price: str) -> Block:

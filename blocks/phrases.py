@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from blocks.text import brief, count, listed, moment, person, plain, sentence
+from blocks.text import brief, count, listed, moment, person, plain, sentence, usd
 from blocks.tongue import in_tongue, t
 from domain import approvals, budgets
-from domain.cluster import BudgetLine, Cluster, Cut, Requirement
+from domain.cluster import BudgetLine, Cluster, Cut, Phase, Requirement
+from domain.lifecycle import phase
 from domain.spec import ClusterSpec
+from domain.watch import Kind, Use, Watch
+from domain.words import Said, say
 
 MOST_VOTERS = 20
 MOST_CUTS = 5
 MOST_LINES = 5
 WHY = 240
 GROUP = 60
+
+IDLE, IN_USE, UNSEEN, WASTED = "💤", "🟢", "❔", "🔥"
+WASTE = frozenset({Kind.BLOCKED, Kind.BROKEN})  # paid for, and not idle
+
+KINDS: Mapping[Kind, Said] = {
+    Kind.UNALLOCATED: say("No pod asks for a GPU."),
+    Kind.HELD: say("Pods hold GPUs and do nothing with them."),
+    Kind.WARM: say("Pods hold GPUs with much in their memory, and do nothing: a model seems to be loaded."),
+    Kind.ATTACHED: say("A notebook or a driver is connected to Ray and runs nothing."),
+    Kind.HUNG: say("A Ray job says that it is running, and the GPUs have done nothing for hours: it may hang."),
+    Kind.SERVING: say("A Serve application is up, and nobody asks it anything."),
+    Kind.PARTIAL: say("Some of its GPUs have worked, and others never did."),
+    Kind.BLOCKED: say("Pods wait for GPUs and do not get them."),
+    Kind.BROKEN: say("Its GPUs cannot work."),
+}
 
 
 def told(text: str, most: int) -> str:
@@ -100,3 +118,63 @@ def cuts(cluster: Cluster) -> list[str]:
 def _cut(one: Cut) -> str:
     what = brief(in_tongue(one.what), WHY)
     return t("Cut by {who} {when}: {what}.", who=person(one.by), when=moment(one.at), what=what)
+
+
+def is_wasted(cluster: Cluster) -> bool:
+    """True where GPUs are paid for that cannot work, as far as is seen."""
+    return cluster.watch.kind in WASTE
+
+
+def idle_usd(amount: float | None) -> str:
+    """What was spent idle. In tenths: a figure that changes with every pass would rewrite messages for nothing."""
+    return t("an unknown sum") if amount is None else usd(round(amount, 1))
+
+
+def use(cluster: Cluster) -> str:
+    """How a ready cluster is used, in a few words for a line of a list; empty where there is nothing to say."""
+    watch = cluster.watch
+    if not _is_judged(cluster):
+        return ""
+    if is_wasted(cluster):
+        return f"{WASTED} {t('GPUs paid for that cannot work')}"
+    if watch.use is Use.IDLE:
+        return f"{IDLE} {_idle(watch)}"
+    if watch.use is Use.UNKNOWN:
+        return f"{UNSEEN} {t('not seen whether it is used')}"
+    return ""
+
+
+def use_lines(cluster: Cluster) -> list[str]:
+    """The same for its card: use, since when, and what was spent idle."""
+    watch = cluster.watch
+    if not _is_judged(cluster):
+        return []
+    if is_wasted(cluster) and watch.kind is not None:
+        return [f"{WASTED} {t('*Paid for, and of no use:* {why}', why=in_tongue(KINDS[watch.kind]))}"]
+    match watch.use:
+        case Use.IDLE:
+            kind = "" if watch.kind is None else f" {in_tongue(KINDS[watch.kind])}"
+            return [f"{IDLE} {t('*Use:* {told}.', told=_idle(watch))}{kind}"]
+        case Use.UNKNOWN:
+            return [f"{UNSEEN} {_unseen(watch)}"]
+        case Use.ACTIVE:
+            return [f"{IN_USE} {t('*In use.*')}"]
+        case Use.WARMING:
+            return [t("It may warm up until {when}; then its use is judged.", when=moment(watch.warm_until))]
+
+
+def _is_judged(cluster: Cluster) -> bool:
+    return phase(cluster) is Phase.READY and cluster.watch.judged_at > 0
+
+
+def _idle(watch: Watch) -> str:
+    if watch.idle_since is None:
+        return t("idle, {sum} spent so", sum=idle_usd(watch.idle_usd))
+    return t("idle since {when}, {sum} spent so", when=moment(watch.idle_since), sum=idle_usd(watch.idle_usd))
+
+
+def _unseen(watch: Watch) -> str:
+    if watch.unknown_since is None:
+        return t("*Not seen* whether it is used; `/raygpu why` says what is missing.")
+    when = moment(watch.unknown_since)
+    return t("*Not seen* since {when} whether it is used; `/raygpu why` says what is missing.", when=when)

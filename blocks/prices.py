@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from blocks.text import brief, rate, span, usd
 from blocks.tongue import in_tongue, t
 from domain import quotas
-from domain.cluster import Cluster
+from domain.cluster import Cluster, Parking
 from domain.money import Quote, QuoteLine
 
 MOST_LINES = 7
@@ -65,6 +67,13 @@ def summary(cluster: Cluster) -> str:
     if cluster.size_generation > 0:
         return f"*{hourly(cluster.quote)}*"  # what it had before was another price: no one sum holds for all its life
     return whole(cluster.quote, lifetime_s(cluster))
+
+
+def parking_saves(cluster: Cluster) -> float | None:
+    """USD an hour that its GPU groups cost at the sizes that are wanted now; None when a price is unknown."""
+    standing = quotas.rate(cluster)
+    rest = quotas.rate(replace(cluster, parked=Parking("", 0.0, "")))
+    return None if standing is None or rest is None else standing - rest
 
 
 def hours(cluster: Cluster, seconds: float) -> str:

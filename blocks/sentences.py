@@ -58,6 +58,21 @@ def kept(after: Cluster, now: float) -> str:
     return f"{told} {_comes_to(after, until - now)} {ends}"
 
 
+def spoken_for(before: Cluster, after: Cluster) -> str:
+    """A person's word against the evidence."""
+    name = _name(after)
+    if before is after:
+        return t(
+            "*{name}* counts as not idle already: it was used, or spoken for, since. Nothing was changed.", name=name
+        )
+    told = t(
+        "Noted: *{name}* is not idle. raygpu counts anew, and says nothing of it before {when}.",
+        name=name,
+        when=moment(after.watch.warm_until),
+    )
+    return f"{told} {t('It goes on at {rate}.', rate=prices.now(after))}"
+
+
 def parked(before: Cluster, after: Cluster) -> str:
     """The GPU nodes go."""
     name = _name(after)
@@ -158,6 +173,33 @@ def frozen(reason: str) -> str:
 def unfrozen() -> str:
     """That it is lifted."""
     return t("The emergency brake is lifted: raygpu goes on where it stopped.")
+
+
+def halted(reason: str) -> str:
+    """What it means that raygpu does nothing by itself, to whom has just seen to that."""
+    told = t(
+        "raygpu parks and deletes nothing by itself any more, neither for idleness nor at the end of a lifetime, until "
+        "`/raygpu admin automatic on`. It goes on reminding; people can do everything as before, and what runs goes on "
+        "costing."
+    )
+    return f"{told} {t('The reason everybody reads: {reason}', reason=brief(reason, 300))}" if reason else told
+
+
+def unhalted() -> str:
+    """That it may go on; whatever becomes due is warned of anew."""
+    return t(
+        "raygpu may act by itself again, where owners or rules let it, and not without warnings that reached somebody."
+    )
+
+
+def charted() -> str:
+    """Under the figures."""
+    return t("A chart of this comes to you by direct message.")
+
+
+def uncharted() -> str:
+    """The same where it could not be asked for."""
+    return t("The chart could not be asked for just now.")
 
 
 def looking() -> str:

@@ -74,7 +74,7 @@ def _standing(cluster: Cluster, state: Phase, now: float) -> list[str]:
         return [*_parked(cluster), t("No GPU node runs. *Resume* brings them back.")]
     if state is Phase.RESIZING:
         return [*_parked(cluster), _resizing(cluster)]
-    return [_ready(cluster)]
+    return [_ready(cluster), *phrases.use_lines(cluster)]
 
 
 def _parked(cluster: Cluster) -> list[str]:

@@ -36,6 +36,7 @@ STEPS = {
     life.TAINTS: Step(say("Taints on the live nodes"), 15),
     life.GPUS: Step(say("GPUs allocatable"), 60),
     life.PROVEN: Step(say("GPUs proven by a CUDA pod"), 60),
+    life.EXPORTER: Step(say("GPU metrics (dcgm-exporter)"), 60),
     life.INSIGHTS: Step(say("EKS insights"), 15),
     life.DELETE_APPROVED: Step(say("Deletion approved in AWS tags"), 15),
     life.LOAD_BALANCERS_GONE: Step(say("Load balancers gone"), 60),

@@ -23,6 +23,7 @@ _COUNTED = {
     "GPU node": (say("{number} GPU node"), say("{number} GPU nodes")),
     "node": (say("{number} node"), say("{number} nodes")),
     "cluster": (say("{number} cluster"), say("{number} clusters")),
+    "reminder": (say("{number} reminder"), say("{number} reminders")),
     "approval": (say("{number} approval"), say("{number} approvals")),
 }
 

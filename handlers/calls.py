@@ -179,6 +179,15 @@ def asked(call: Call, actor: Actor) -> Asked:
     return Asked(actor, call.operation, str(call.via), call.channel)
 
 
+def button_value(call: Call) -> ids.ButtonValue:
+    """What a button says it is for; raises Refused for a button of another time."""
+    value = ids.read(call.value)
+    if value is None:
+        words = say("This button does not say what it is for any more; `/raygpu list` shows what there is.")
+        raise Refused("OldButton", words)
+    return value
+
+
 def _part(body: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     held = body.get(key)
     return held if isinstance(held, dict) else {}

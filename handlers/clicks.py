@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from blocks import ids, sentences
-from blocks.buttons import EXTEND_S
+from blocks import sentences
+from blocks.buttons import DAY_S, EXTEND_S
 from blocks.text import brief, moment
 from blocks.tongue import t
-from domain.errors import Refused
 from domain.lifecycle import PROVEN
 from domain.wishes import Delete, Extend, Park, Resume, Retry, Verify, Wish
-from domain.words import say
 from handlers.answers import Answer, Replace, Say
-from handlers.calls import Call, UseCases, actor_of, asked
+from handlers.calls import Call, UseCases, actor_of, asked, button_value
 from services.changes import Changed
 
 NAME = 60
@@ -51,7 +49,17 @@ def resume(call: Call, use_cases: UseCases) -> Answer:
 
 
 def extend(call: Call, use_cases: UseCases) -> Answer:
-    """Extend. What was pressed on a card that shows another end than now is answered, and extends nothing more."""
+    """Extend, by the hours on its label."""
+    return _extended(call, use_cases, EXTEND_S)
+
+
+def extend_day(call: Call, use_cases: UseCases) -> Answer:
+    """The other Extend of a warning, by a day."""
+    return _extended(call, use_cases, DAY_S)
+
+
+def _extended(call: Call, use_cases: UseCases, seconds: int) -> Answer:
+    """What was pressed on a card that shows another end than now is answered, and extends nothing more."""
     value = button_value(call)
     cluster = use_cases.queries.get(actor_of(call, use_cases), value.cluster_id)
     if cluster.expires_at is not None and int(cluster.expires_at) != value.generation:
@@ -62,7 +70,7 @@ def extend(call: Call, use_cases: UseCases) -> Answer:
                 when=moment(cluster.expires_at),
             )
         )
-    done = _once(call, use_cases, Extend(EXTEND_S))
+    done = _once(call, use_cases, Extend(seconds))
     return Say(sentences.extended(done.before, done.after, use_cases.clock.now()))
 
 
@@ -81,15 +89,6 @@ def delete_kept(call: Call, use_cases: UseCases) -> Answer:
     value = button_value(call)
     actor_of(call, use_cases)
     return Replace(t("{name} stays.", name=brief(value.cluster_id, 80)))
-
-
-def button_value(call: Call) -> ids.ButtonValue:
-    """What the button says it is for; raises Refused for a button of another time."""
-    value = ids.read(call.value)
-    if value is None:
-        words = say("This button does not say what it is for any more; `/raygpu list` shows what there is.")
-        raise Refused("OldButton", words)
-    return value
 
 
 def _once(call: Call, use_cases: UseCases, wish: Wish) -> Changed:

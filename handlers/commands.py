@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from blocks import cards, costs, help, history, listing, plans, sentences, snippets
-from domain.errors import RaygpuError, Refused
+from blocks import cards, costs, evidence, help, history, listing, plans, sentences, snippets
+from domain.errors import OutsideError, RaygpuError, Refused
 from domain.policy import Act
 from domain.request import CreateOptions
-from domain.rules import Actor
+from domain.rules import OFF, Actor
 from domain.words import say
 from handlers import forms, grammar, moments, wishes
 from handlers.answers import Answer, Say
@@ -52,6 +52,7 @@ def _create(line: Line, call: Call, actor: Actor, use_cases: UseCases) -> Answer
         ami=given.get("ami", ""),
         spot="spot" in given,
         smoke="no-smoke" not in given,
+        automatic=given.get("auto", ""),
     )
     if "plan" in given:
         made = use_cases.requests.plan(options, asked(call, actor))
@@ -77,14 +78,29 @@ def _manifest(line: Line, _call: Call, actor: Actor, use_cases: UseCases) -> Ans
     return Say(*snippets.manifest(use_cases.queries.find(actor, line.words[0])))
 
 
-def _cost(line: Line, _call: Call, actor: Actor, use_cases: UseCases) -> Answer:
+def _cost(line: Line, call: Call, actor: Actor, use_cases: UseCases) -> Answer:
     subject, window = line.words
     seconds = moments.seconds(window or COST_WINDOW)
     if seconds > LONGEST_COSTS_S:
         raise Refused("TooLong", say("A year is the most there is to show: 365d."), "span")
     whose = subject.lower() if subject.lower() in WHOSE else subject or WHOSE[0]
     found = use_cases.queries.costs(actor, whose, seconds)
-    return Say(*costs.table(found, whose, use_cases.clock.now()))
+    chart = _chart(whose, seconds, call, actor, use_cases) if found.rows else ""
+    return Say(*costs.table(found, whose, use_cases.clock.now(), chart))
+
+
+def _chart(whose: str, seconds: int, call: Call, actor: Actor, use_cases: UseCases) -> str:
+    """Asks for the picture that a worker draws; the figures are told whether or not it can be had."""
+    try:
+        args = {"subject": whose, "window": str(seconds)}
+        use_cases.errander.send("chart", args, asked(call, actor), call.response_url)
+    except OutsideError:
+        return sentences.uncharted()
+    return sentences.charted()
+
+
+def _why(line: Line, _call: Call, actor: Actor, use_cases: UseCases) -> Answer:
+    return Say(*evidence.page(use_cases.queries.find(actor, line.words[0]), use_cases.clock.now()))
 
 
 def _delete(line: Line, call: Call, actor: Actor, use_cases: UseCases) -> Answer:
@@ -118,6 +134,16 @@ def _unfreeze(_line: Line, call: Call, actor: Actor, use_cases: UseCases) -> Ans
     return Say(sentences.unfrozen())
 
 
+def _automatic(line: Line, call: Call, actor: Actor, use_cases: UseCases) -> Answer:
+    """`admin automatic off|on`: whether raygpu may do anything about idleness and expiry by itself."""
+    wanted, reason = line.words
+    if wanted == OFF:
+        use_cases.admin.halt(reason, asked(call, actor))
+        return Say(sentences.halted(reason))
+    use_cases.admin.unhalt(asked(call, actor))
+    return Say(sentences.unhalted())
+
+
 RUNNERS: Mapping[str, Runner] = {
     "create": _create,
     "list": _list,
@@ -126,6 +152,8 @@ RUNNERS: Mapping[str, Runner] = {
     "history": _history,
     "extend": wishes.extend,
     "keep": wishes.keep,
+    "busy": wishes.busy,
+    "why": _why,
     "park": wishes.park,
     "resume": wishes.resume,
     "scale": wishes.scale,
@@ -137,6 +165,7 @@ RUNNERS: Mapping[str, Runner] = {
     "doctor": _doctor,
     "admin freeze": _freeze,
     "admin unfreeze": _unfreeze,
+    "admin automatic": _automatic,
     "admin orphans": _orphans,
     "admin adopt": _adopt,
 }

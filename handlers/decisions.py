@@ -16,8 +16,7 @@ from domain.wishes import Shorten
 from domain.words import say
 from handlers import moments
 from handlers.answers import Accepted, Answer, Open, Say
-from handlers.calls import Call, UseCases, actor_of, asked
-from handlers.clicks import button_value
+from handlers.calls import Call, UseCases, actor_of, asked, button_value
 from services.decisions import Click
 
 NAME = 60

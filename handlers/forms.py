@@ -135,6 +135,7 @@ def _options(held: Mapping[str, str]) -> CreateOptions:
         ami=held.get("ami", ""),
         spot=held.get("spot", "") == "yes",
         smoke=held.get("smoke", "yes") == "yes",
+        automatic=held.get("automatic", ""),
     )
 
 

@@ -153,7 +153,8 @@ def _slots(command: Command, left: list[Word]) -> tuple[str, ...]:
         text = " ".join(word.text for word in left[:take])
         if not text and not optional:
             raise Refused("WordMissing", _missing(command, name), name.lower())
-        found.append(_checked(name, text, command))
+        among = tuple(name.split("|")) if "|" in name and not optional else ()
+        found.append(_one_of(among, text) if among else _checked(name, text, command))
         left = left[take:]
     if left:
         raise Refused("UnexpectedWord", _too_many(command, left[0].text), "name")
@@ -177,6 +178,14 @@ def _checked(name: str, text: str, command: Command) -> str:
         )
         raise Refused("BadNumber", told, "n")
     return text
+
+
+def _one_of(among: tuple[str, ...], text: str) -> str:
+    """One of the words that a slot takes; raises Refused."""
+    if text.lower() in among:
+        return text.lower()
+    told = say("“{word}” is none of {names}.", word=_echo(text), names=", ".join(among))
+    raise Refused("UnknownValue", told, among[0])
 
 
 def _missing(command: Command, slot: str) -> Said:

@@ -12,7 +12,7 @@ from slack_bolt import Ack, App, BoltContext, BoltResponse
 
 from blocks import ids
 from blocks.tongue import ENGLISH, speaking
-from handlers import calls, clicks, commands, decisions, forms, home, unknown
+from handlers import calls, clicks, commands, decisions, forms, home, idle, unknown
 from handlers.answers import Answer, Courier, Say, ShowHome, Surface
 from handlers.calls import Call, UseCases, Via
 from handlers.errors import Handler, guarded, own_fault, said
@@ -52,16 +52,25 @@ ROUTES = (
     Route(On.ACTION, ids.RETRY, clicks.retry),
     Route(On.ACTION, ids.VERIFY, clicks.verify),
     Route(On.ACTION, ids.EXTEND, clicks.extend),
+    Route(On.ACTION, ids.EXTEND_DAY, clicks.extend_day),
     Route(On.ACTION, ids.PARK, clicks.park),
     Route(On.ACTION, ids.RESUME, clicks.resume),
     Route(On.ACTION, ids.DELETE, clicks.delete),
     Route(On.ACTION, ids.DELETE_ASKED, clicks.delete_asked),
     Route(On.ACTION, ids.DELETE_KEPT, clicks.delete_kept),
+    Route(On.ACTION, ids.NOT_IDLE, idle.not_idle),
+    Route(On.ACTION, ids.WHY, idle.why),
+    Route(On.ACTION, ids.KEEP_HOURS, idle.keep_hours),
+    Route(On.ACTION, ids.KEEP_UNTIL, idle.keep_until),
+    Route(On.ACTION, ids.UNTIL, idle.keep_changed),
+    Route(On.ACTION, ids.PARK_IDLE, idle.park),
+    Route(On.ACTION, ids.DELETE_IDLE, idle.delete),
     Route(On.ACTION, ids.OPEN_CREATE, forms.open_form),
     *(Route(On.ACTION, field, forms.changed) for field in ids.PRICED_FIELDS),
     Route(On.ACTION, ANY, unknown.button),
     Route(On.VIEW, ids.CREATE_VIEW, forms.submit),
     Route(On.VIEW, ids.CHANGE_VIEW, decisions.changed),
+    Route(On.VIEW, ids.KEEP_VIEW, idle.kept),
     Route(On.VIEW, ANY, unknown.form),
     Route(On.OPTIONS, ids.GPU, forms.types),
     Route(On.OPTIONS, ANY, unknown.options),

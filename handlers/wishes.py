@@ -8,7 +8,7 @@ from blocks import sentences
 from domain.cluster import Cluster
 from domain.errors import Missing, OutsideError, Refused
 from domain.rules import Actor
-from domain.wishes import Extend, Grant, Keep, Park, Resume, Revoke, Scale, Transfer, Verify
+from domain.wishes import Extend, Grant, Keep, NotIdle, Park, Resume, Revoke, Scale, Transfer, Verify
 from domain.words import say
 from handlers import moments
 from handlers.answers import Answer, Say
@@ -49,6 +49,13 @@ def park(line: Line, call: Call, actor: Actor, use_cases: UseCases) -> Answer:
     cluster = use_cases.queries.find(actor, line.words[0])
     changed = use_cases.changes.change(cluster.id, Park(), asked(call, actor))
     return Say(sentences.parked(changed.before, changed.after))
+
+
+def busy(line: Line, call: Call, actor: Actor, use_cases: UseCases) -> Answer:
+    """`busy NAME`: it is not idle, whatever the probes say."""
+    cluster = use_cases.queries.find(actor, line.words[0])
+    changed = use_cases.changes.change(cluster.id, NotIdle(), asked(call, actor))
+    return Say(sentences.spoken_for(changed.before, changed.after))
 
 
 def resume(line: Line, call: Call, actor: Actor, use_cases: UseCases) -> Answer:
