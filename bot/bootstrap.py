@@ -15,17 +15,35 @@ from adapters import redis_store
 from adapters.aws_session import AwsSession
 from adapters.capacity import AwsCapacity
 from adapters.catalogue import TableCatalogue
+from adapters.charts import MatplotlibCharts
 from adapters.clock import SharedClock, SystemClock
+from adapters.container_insights import ContainerInsightsHistories
 from adapters.dramatiq_queue import DramatiqQueue, build_broker
 from adapters.eks import EksAddons, EksControlPlanes, EksNodeGroups
 from adapters.eks_access import EksAccessEntries
 from adapters.fleet import EksFleet
-from adapters.kube import EksTokens, HttpWire, KubeApiServer, KubeDevicePluginSets, KubeSmokePods
+from adapters.instances import Ec2Instances
+from adapters.kube import (
+    EksTokens,
+    HttpWire,
+    KubeApiServer,
+    KubeDevicePluginSets,
+    KubeExporterSets,
+    KubeGpuPods,
+    KubeGpuScrapes,
+    KubeRays,
+    KubeServices,
+    KubeSmokePods,
+    Wire,
+)
 from adapters.leftovers import AwsLeftovers
 from adapters.permissions import IamPermissions, Place
 from adapters.prices import AwsPrices
+from adapters.prometheus import PrometheusHistories
 from adapters.slack_board import SlackBoard
 from adapters.slack_people import SlackPeople, SlackWorkspace
+from adapters.slack_pictures import SlackPictures
+from adapters.slack_reminders import SlackReminders
 from adapters.slack_surface import SlackReplies, SlackSurface
 from adapters.slack_wire import make_client
 from bot.identifiers import RandomIdentifiers
@@ -36,14 +54,16 @@ from handlers.routes import UseCases
 from services.admin import Admin
 from services.authority import Authority
 from services.changes import Changes
+from services.crier import Crier
 from services.decisions import Decisions
+from services.digester import Digester, Press
 from services.doctor import Doctor, Instruments
-from services.errands import PREFIX, Chores, Desk, Errander, ErrandRunner
+from services.errands import PREFIX, Chores, Desk, Errander, ErrandRunner, Staff
 from services.herald import Herald
 from services.intake import Intake
 from services.observer import Eyes, Observer
 from services.performer import Performer
-from services.ports import Beats, Clusters, StoreFacts, Switches
+from services.ports import Beats, Clusters, GpuHistories, StoreFacts, Switches
 from services.queries import Queries
 from services.reconciler import Crew, Reconciler
 from services.requests import Requests
@@ -52,6 +72,8 @@ from services.sweeper import Lookout, Sweeper
 from services.teller import Teller
 from services.ticker import Ticker
 from services.waker import Waker
+from services.warden import Warden
+from services.watcher import Watcher
 
 PEOPLE_TIMEOUT_S = 1
 ANSWER_TIMEOUT_S = 2
@@ -106,13 +128,7 @@ class Bootstrap:
             ),
             decisions=Decisions(clusters=clusters, waker=waker, clock=clock, authority=authority, accounts=accounts),
             changes=Changes(clusters=clusters, waker=waker, clock=clock, authority=authority, accounts=accounts),
-            queries=Queries(
-                clusters=clusters,
-                clock=clock,
-                authority=authority,
-                trail=redis_store.RedisTrail(redis),
-                accounts=accounts,
-            ),
+            queries=self._queries(redis, clusters, authority),
             admin=Admin(switches=switches, clock=clock, authority=authority),
             errander=Errander(errands=redis_store.RedisErrands(redis), queue=queue, authority=authority, ids=ids),
             people=self._people,
@@ -130,28 +146,35 @@ class Bootstrap:
     @cached_property
     def reconciler(self) -> Reconciler:
         """What a worker does with the id of a cluster."""
-        redis, eyes, clock = self.redis, self._eyes, self.clock
-        clusters, states = redis_store.RedisClusters(redis, MEASURES), redis_store.RedisCardStates(redis)
-        authority = self._authority(redis)
-        board = SlackBoard(make_client(self.settings.bot_token, self.settings.slack_api_url), self._rules.language)
-        crew = Crew(
-            observer=Observer(eyes),
-            performer=Performer(eyes, self._capacity),
-            intake=Intake(
-                surveyor=Surveyor(capacity=self._capacity, planes=eyes.planes, prices=self._prices),
-                authority=authority,
-                clusters=clusters,
-                accounts=redis_store.RedisAccounts(redis),
-                people=self._people,
-            ),
-            teller=Teller(board=board, states=states, clock=clock),
-            herald=Herald(board=board, states=states, people=self._people, clusters=clusters, clock=clock),
-            prices=self._prices,
-        )
+        redis, authority = self.redis, self._authority(self.redis)
+        clusters = redis_store.RedisClusters(redis, MEASURES)
+        crew = self._crew(clusters, authority)
         # A container's host name and pid come again after a restart; a lease must not.
         owner = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
         return Reconciler(
-            crew=crew, clusters=clusters, due=self._due(redis), clock=clock, authority=authority, owner=owner
+            crew=crew, clusters=clusters, due=self._due(redis), clock=self.clock, authority=authority, owner=owner
+        )
+
+    def _crew(self, clusters: Clusters, authority: Authority) -> Crew:
+        redis, eyes, clock, people = self.redis, self._eyes, self.clock, self._people
+        states, board, prices = redis_store.RedisCardStates(redis), self._board, self._prices
+        watcher = Watcher(eyes=eyes, trail=redis_store.RedisTrail(redis), clock=clock)
+        allowances = redis_store.RedisAllowances(redis)
+        return Crew(
+            observer=Observer(eyes),
+            performer=Performer(eyes, self._capacity),
+            intake=Intake(
+                surveyor=Surveyor(capacity=self._capacity, planes=eyes.planes, prices=prices),
+                authority=authority,
+                clusters=clusters,
+                accounts=redis_store.RedisAccounts(redis),
+                people=people,
+            ),
+            teller=Teller(board=board, states=states, clock=clock),
+            herald=Herald(board=board, states=states, people=people, clusters=clusters, clock=clock),
+            warden=Warden(watcher=watcher, clock=clock, authority=authority, allowances=allowances),
+            crier=Crier(board=board, reminders=self._reminders, people=people, clusters=clusters, clock=clock),
+            prices=prices,
         )
 
     @cached_property
@@ -174,8 +197,25 @@ class Bootstrap:
             authority=authority,
         )
         store, switches = redis_store.RedisStoreFacts(redis), redis_store.RedisSwitches(redis)
-        doctor = self.doctor(store=store, beats=beats, switches=switches, clusters=clusters)
-        return ErrandRunner(desk=desk, authority=authority, doctor=doctor, sweeper=sweeper)
+        staff = Staff(
+            doctor=self.doctor(store=store, beats=beats, switches=switches, clusters=clusters),
+            sweeper=sweeper,
+            digester=self._digester(clusters, authority),
+            queries=self._queries(redis, clusters, authority),
+            charts=MatplotlibCharts(),
+            pictures=SlackPictures(make_client(self.settings.bot_token, self.settings.slack_api_url)),
+        )
+        return ErrandRunner(desk=desk, authority=authority, staff=staff)
+
+    def _digester(self, clusters: Clusters, authority: Authority) -> Digester:
+        press = Press(
+            people=self._people,
+            reminders=self._reminders,
+            board=self._board,
+            states=redis_store.RedisCardStates(self.redis),
+            once=redis_store.RedisOnce(self.redis),
+        )
+        return Digester(press=press, clusters=clusters, clock=self.clock, authority=authority)
 
     def work(self) -> Callable[[str], None]:
         """What a worker does with a message: an errand, or the id of a cluster to visit. Built before any thread runs it."""
@@ -223,6 +263,10 @@ class Bootstrap:
         """Where the loops of this process give signs of life."""
         return redis_store.RedisBeats(self.redis)
 
+    def _queries(self, client: Redis, clusters: Clusters, authority: Authority) -> Queries:
+        trail, accounts = redis_store.RedisTrail(client), redis_store.RedisAccounts(client)
+        return Queries(clusters=clusters, clock=self.clock, authority=authority, trail=trail, accounts=accounts)
+
     def _authority(self, client: Redis) -> Authority:
         return Authority(rules=self._rules, switches=redis_store.RedisSwitches(client), clock=self.clock)
 
@@ -235,6 +279,14 @@ class Bootstrap:
     def _people(self) -> SlackPeople:
         client = make_client(self.settings.bot_token, self.settings.slack_api_url, timeout_s=PEOPLE_TIMEOUT_S)
         return SlackPeople(client, self._rules.user_groups)
+
+    @cached_property
+    def _board(self) -> SlackBoard:
+        return SlackBoard(make_client(self.settings.bot_token, self.settings.slack_api_url), self._rules.language)
+
+    @cached_property
+    def _reminders(self) -> SlackReminders:
+        return SlackReminders(self._rules.language)
 
     @cached_property
     def _session(self) -> AwsSession:
@@ -277,6 +329,19 @@ class Bootstrap:
             access=EksAccessEntries(session),
             api=KubeApiServer(wire),
             plugins=KubeDevicePluginSets(wire),
-            smoke=KubeSmokePods(wire),
+            smoke=KubeSmokePods(wire, self.clock.now),
             leftovers=AwsLeftovers(session),
+            instances=Ec2Instances(session),
+            exporters=KubeExporterSets(wire),
+            gpu_pods=KubeGpuPods(wire),
+            rays=KubeRays(wire),
+            scrapes=KubeGpuScrapes(wire, self.clock.now),
+            histories=self._histories(wire),
         )
+
+    def _histories(self, wire: Wire) -> GpuHistories | None:
+        """The metrics store of the configuration, a Prometheus before CloudWatch; none where it names none."""
+        idle = self._rules.idle
+        if idle.prometheus:
+            return PrometheusHistories(idle.prometheus, KubeServices(wire))
+        return ContainerInsightsHistories(self._session) if idle.container_insights else None

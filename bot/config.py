@@ -25,6 +25,7 @@ _WORDS = {
     "too_short": "is empty; name at least {min_length}",
     "int_type": "must be a whole number",
     "float_type": "must be a number",
+    "bool_type": "must be true or false",
     "string_type": "must be text",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",

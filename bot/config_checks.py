@@ -5,13 +5,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bot.config_lines import Place
-from bot.config_schema import USER, USER_GROUP, Approve, Config
+from bot.config_schema import USER, USER_GROUP, Approve, Config, IdleRule
 from domain.request import MIN_TTL_S, duration
-from domain.rules import ADMINS, APPROVERS, EVERYONE
+from domain.rules import ADMINS, APPROVERS, EVERYONE, IdlePolicy
 
 Fault = tuple[Place, str]
+
+# A look every five minutes needs some of them; and nobody reads a warning in less than half an hour.
+_LEAST_S = {"window": 15 * 60, "dear_window": 15 * 60, "grace": 30 * 60, "delete_after": 3600}
 
 
 def suggestion(word: str, known: Collection[str]) -> str:
@@ -144,6 +148,36 @@ def _bounds(config: Config) -> Iterator[Fault]:
             yield ("create", str(number), "max_nodes"), words
 
 
+def _teams_of_idle(config: Config) -> Iterator[Fault]:
+    for team in config.idle.teams if config.teams else ():
+        yield from _known(("idle", "teams", team), {team}, "teams", tuple(config.teams))
+
+
+def _idling(config: Config) -> Iterator[Fault]:
+    usual = config.idle.policy()
+    yield from _of_policy(("idle",), usual, config.idle)
+    for team, rule in config.idle.teams.items():
+        yield from _of_policy(("idle", "teams", team), rule.policy(usual), rule)
+
+
+def _of_policy(place: Place, policy: IdlePolicy, rule: IdleRule) -> Iterator[Fault]:
+    """What does not go together in one policy, told at a field that is written there."""
+    least = ((policy.window_s, "window"), (policy.dear_window_s, "dear_window"), (policy.grace_s, "grace"))
+    for seconds, name in least:
+        if seconds < _LEAST_S[name] and getattr(rule, name) is not None:
+            yield (*place, name), f"{getattr(rule, name)} is shorter than the shortest {name}, {_LEAST_S[name] // 60}m"
+    if policy.delete_after_s < _LEAST_S["delete_after"] and rule.delete_after is not None:
+        yield (*place, "delete_after"), f"{rule.delete_after} is shorter than the shortest, 1h"
+    if rule.dear_window is not None and policy.dear_window_s > policy.window_s:
+        yield (*place, "dear_window"), f"{rule.dear_window} is longer than `window`"
+    if rule.latest is not None and policy.latest_s < policy.window_s:
+        yield (*place, "latest"), f"{rule.latest} is shorter than `window`"
+    if any(more <= less for less, more in pairwise(policy.steps_usd)):
+        yield (*place, "steps_usd"), "the sums must rise"
+    if policy.day_from >= policy.day_to:
+        yield (*place, "day"), f"the day must end after it begins, not from {policy.day_from} to {policy.day_to}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Check:
     """A check and the sections it reads: where one of them is at fault itself, it would only repeat that."""
@@ -163,6 +197,8 @@ _CHECKS = (
     _Check(_regions_of_foundations, frozenset({"foundations", "regions"})),
     _Check(_teams_of_quotas, frozenset({"teams", "quotas"})),
     _Check(_teams_of_budgets, frozenset({"teams", "budgets"})),
+    _Check(_teams_of_idle, frozenset({"teams", "idle"})),
+    _Check(_idling, frozenset({"idle"})),
     _Check(_second_tier, frozenset({"budgets", "groups", "approvers", "admins"})),
     _Check(_spans, frozenset({"limits"})),
     _Check(_bounds, frozenset({"create", "limits"})),

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from blocks.tongue import LANGUAGES
 from domain.errors import Refused
 from domain.request import TEAM, duration
-from domain.rules import ADMINS, APPROVERS, EVERYONE, Allowance, ApprovalRule, Budgets, CreateRule, Quotas, Rules
+from domain.rules import (
+    ADMINS,
+    APPROVERS,
+    DELETE,
+    EVERYONE,
+    OFF,
+    PARK,
+    Allowance,
+    ApprovalRule,
+    Budgets,
+    CreateRule,
+    Idle,
+    IdlePolicy,
+    Quotas,
+    Rules,
+)
 
 _DEFAULTS = Rules()
 USER = re.compile(r"[UW][A-Z0-9]{2,30}")
@@ -21,6 +37,10 @@ CHANNEL = re.compile(r"[CG][A-Z0-9]{2,30}")
 GROUP = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 # EKS takes roles and users as principals of access entries, no STS sessions and no root (CreateAccessEntry).
 PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(role|user)/[\w+=,.@/-]{1,512}")
+# A metrics store: outside, or a service inside the cluster by namespace, name and port.
+PROMETHEUS = re.compile(
+    r"https?://[^\s/?#@]+(/[^\s?#]*)?|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z]([a-z0-9-]{0,61}[a-z0-9])?:\d{1,5}"
+)
 RESERVED = (APPROVERS, ADMINS)
 
 
@@ -59,6 +79,20 @@ def _member(one: str) -> str:
     return one
 
 
+def _how_far(word: object) -> object:
+    """YAML reads a bare `off` as false."""
+    word = OFF if word is False else word
+    if word not in (OFF, PARK, DELETE):
+        raise ValueError("it is one of off, park and delete")
+    return word
+
+
+def _two(hours: tuple[int, ...]) -> tuple[int, ...]:
+    if len(hours) != 2:
+        raise ValueError("it takes two hours, such as [8, 20]")
+    return hours
+
+
 def _language(word: str) -> str:
     if word not in LANGUAGES:
         raise ValueError(f"“{word}” is no language of raygpu; it has {', '.join(LANGUAGES)}")
@@ -75,6 +109,9 @@ Principal = Annotated[str, AfterValidator(_fits(PRINCIPAL, "the ARN of an IAM ro
 # YAML's yes and no are no numbers, and .inf is no budget.
 Count = Annotated[int, Field(strict=True, ge=0, le=100_000)]
 Usd = Annotated[float, Field(strict=True, ge=0, le=1_000_000_000, allow_inf_nan=False)]
+HowFar = Annotated[str, BeforeValidator(_how_far)]
+Store = Annotated[str, AfterValidator(_fits(PROMETHEUS, "http(s)://… or namespace/service:port"))]
+Hour = Annotated[int, Field(strict=True, ge=0, le=24)]
 Members = Annotated[frozenset[Member], Field(min_length=1)]
 
 
@@ -140,6 +177,66 @@ class Budget(_Strict):
     second_tier: str = ADMINS
 
 
+class IdleRule(_Strict):
+    """What is done about idleness; what is left out is as the installation has it, and as raygpu comes."""
+
+    window: Span | None = None
+    dear_window: Span | None = None
+    dear_above: Usd | None = None
+    first_usd: Usd | None = None
+    latest: Span | None = None
+    steps_usd: tuple[Usd, ...] | None = None
+    automatic: HowFar | None = None
+    notices: Annotated[int, Field(strict=True, ge=1, le=10)] | None = None
+    grace: Span | None = None
+    delete_after: Span | None = None
+    day: Annotated[tuple[Hour, ...], AfterValidator(_two)] | None = None
+    loud_usd: Usd | None = None
+    at_expiry: HowFar | None = None
+
+    def policy(self, usual: IdlePolicy = _DEFAULTS.idle.policy) -> IdlePolicy:
+        """The domain's view, over that of what is left out."""
+        spans = {"window": "window_s", "dear_window": "dear_window_s", "latest": "latest_s", "grace": "grace_s"}
+        spans |= {"delete_after": "delete_after_s"}
+        names = {"dear_above": "dear_usd_per_hour", "notices": "park_notices"}
+        changes: dict[str, Any] = {}
+        for name in IdleRule.model_fields:
+            held = getattr(self, name)
+            if held is None:
+                continue
+            if name == "day":
+                changes |= {"day_from": held[0], "day_to": held[1]}
+            else:
+                changes[spans.get(name, names.get(name, name))] = duration(held) if name in spans else held
+        return replace(usual, **changes)
+
+
+class Idling(IdleRule):
+    """The same for the whole installation, exceptions by team, and what there is one of."""
+
+    teams: dict[TeamName, IdleRule] = {}
+    shadow: Span = "14d"
+    actions_per_hour: Annotated[int, Field(strict=True, ge=0, le=1000)] = _DEFAULTS.idle.actions_per_hour
+    exporter: Annotated[bool, Field(strict=True)] = _DEFAULTS.idle.exporter
+    prometheus: Store | None = None
+    container_insights: Annotated[bool, Field(strict=True)] = _DEFAULTS.idle.container_insights
+    digest_channel: Channel | None = None
+
+    def idle(self) -> Idle:
+        """The domain's view of all of it."""
+        usual = self.policy()
+        return Idle(
+            policy=usual,
+            teams=_fixed({team: rule.policy(usual) for team, rule in self.teams.items()}),
+            shadow_s=duration(self.shadow),
+            actions_per_hour=self.actions_per_hour,
+            exporter=self.exporter,
+            prometheus=self.prometheus or "",
+            container_insights=self.container_insights,
+            digest_channel=self.digest_channel or "",
+        )
+
+
 class GivenFoundation(_Strict):
     """A region whose network and roles were made by others."""
 
@@ -166,6 +263,7 @@ class Config(_Strict):
     budgets: Budget = Budget()
     principals: dict[UserId, Annotated[tuple[Principal, ...], Field(min_length=1)]] = {}
     limits: Limits = Limits()
+    idle: Idling = Idling()
     foundation_stack: str = "raygpu-foundation"
     foundations: dict[str, GivenFoundation] = {}
 
@@ -189,6 +287,7 @@ class Config(_Strict):
             budgets=_budgets(self.budgets),
             approvals_channel=self.approvals_channel or "",
             language=self.language,
+            idle=self.idle.idle(),
         )
 
 

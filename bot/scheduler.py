@@ -11,7 +11,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from domain.doctor import SOCKET, TICK
 from domain.errors import OutsideError
-from services.errands import PULSE, SWEEP, Chores
+from services.errands import DIGEST, PULSE, SWEEP, Chores
 from services.ports import Beats
 from services.ticker import Ticker
 
@@ -27,6 +27,8 @@ PULSE_S = 30.0
 SWEEP_S = 3600.0
 # Looked at more often than it is due: replicas that are restarted each half hour would else never come to it.
 SWEEP_LOOK_S = 600.0
+DIGEST_S = 3600.0
+FASTEST_DIGEST_S = 5.0
 
 
 class Heartbeat:
@@ -68,6 +70,9 @@ class Ticks:
         self._scheduler.add_job(self._resync, "interval", seconds=RESYNC_S)
         self._scheduler.add_job(self._chore, "interval", (PULSE, PULSE_S), seconds=PULSE_S, next_run_time=at_once)
         self._scheduler.add_job(self._chore, "interval", (SWEEP, SWEEP_S), seconds=SWEEP_LOOK_S, next_run_time=at_once)
+        # Of the bot's own hours: a digest is for a day of its clock, however fast that runs.
+        hour = max(FASTEST_DIGEST_S, DIGEST_S / speed)
+        self._scheduler.add_job(self._chore, "interval", (DIGEST, hour), seconds=hour, next_run_time=at_once)
 
     def start(self) -> None:
         """Starts the scheduler's thread."""
@@ -100,7 +105,7 @@ class Ticks:
             log.warning("resync skipped: %s", error.message)
 
     def _chore(self, chore: str, period_s: float) -> None:
-        """Real seconds, whatever the bot's clock does: these keep watch over processes and bills."""
+        """Real seconds, whatever the bot's clock does: most of these keep watch over processes and bills."""
         try:
             self._chores.send(chore, period_s)
         except OutsideError as error:
