@@ -20,7 +20,7 @@ from sandbox.world import ec2, iam, parameters
 from sandbox.world.errors import AwsError
 from sandbox.world.world import World
 
-_WORLD_SERVICES = ("eks", "autoscaling", "service-quotas", "pricing", "resourcegroupstaggingapi")
+_WORLD_SERVICES = ("eks", "autoscaling", "service-quotas", "pricing", "resourcegroupstaggingapi", "cloudwatch")
 # What a caller deletes in moto and the world must hear of, with the parameter that names it.
 _DELETES = {
     ("ec2", "DeleteNetworkInterface"): "NetworkInterfaceId",

@@ -13,6 +13,7 @@ import typer
 from sandbox.local import Choice, LocalWorld, is_free
 
 DEMO_PORT = 8080
+KUBERNETES = ("builtin", "real")
 
 
 def sandbox(  # noqa: PLR0913, PLR0917 - the options of a command are its parameters
@@ -21,16 +22,17 @@ def sandbox(  # noqa: PLR0913, PLR0917 - the options of a command are its parame
     seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 0,
     no_bot: Annotated[bool, typer.Option("--no-bot", help="Start everything but the bot.")] = False,
     socket_mode: Annotated[bool, typer.Option("--socket-mode", help="Speak Socket Mode instead of HTTP.")] = False,
-    kubernetes: Annotated[str, typer.Option(help="builtin; real control planes are to come.")] = "builtin",
+    kubernetes: Annotated[str, typer.Option(help="builtin, or real: a control plane for each cluster.")] = "builtin",
     port: Annotated[
         int | None, typer.Option(help="Of the page; default 8080 where it is free, with --headless any free one.")
     ] = None,
 ) -> None:
     """A local world on the wire: Slack with a page, AWS, Kubernetes, Redis. Costs nothing, touches nothing outside."""
-    if kubernetes != "builtin":
-        raise typer.BadParameter(f"{kubernetes!r} is not to be had; use builtin.", param_hint="--kubernetes")
+    if kubernetes not in KUBERNETES:
+        raise typer.BadParameter(f"{kubernetes!r} is neither builtin nor real.", param_hint="--kubernetes")
     chosen = port if port is not None else (DEMO_PORT if not headless and is_free(DEMO_PORT) else 0)
-    world = LocalWorld(Choice(speed=speed, seed=seed, bot=not no_bot, socket_mode=socket_mode, port=chosen))
+    real = kubernetes == "real"
+    world = LocalWorld(Choice(speed=speed, seed=seed, bot=not no_bot, socket_mode=socket_mode, port=chosen, real=real))
     ended = threading.Event()
     faulthandler.register(signal.SIGUSR1)  # kill -USR1: where every thread stands, on standard error
     for number in (signal.SIGINT, signal.SIGTERM):

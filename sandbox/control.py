@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 
+from sandbox.world import workloads
 from sandbox.world.clock import WorldClock
 from sandbox.world.faults import FaultProvider
 from sandbox.world.world import World
 
-WORKLOADS = ("train", "notebook", "serve", "hung", "idle")
 MAX_BODY = 64 * 1024
 
 
@@ -103,24 +103,13 @@ class Control:
                 raise HTTPException(422, str(misuse)) from misuse
 
     def workload(self, body: JsonBody) -> dict[str, Any]:
-        """POST {cluster, kind, gpus, minutes}: what runs on the GPUs."""
-        name, kind = body.get("cluster"), body.get("kind")
-        gpus, minutes = body.get("gpus", 1), body.get("minutes", 60)
-        if kind not in WORKLOADS:
-            raise HTTPException(422, f"kind must be one of {', '.join(WORKLOADS)}.")
-        if not _is_number(gpus) or gpus != int(gpus) or gpus < 0:
-            raise HTTPException(422, "gpus must be a whole number, 0 or more.")
-        if not _is_number(minutes) or minutes <= 0:
-            raise HTTPException(422, "minutes must be a number above 0.")
+        """POST {cluster, kind, gpus, minutes, ray?} starts, POST {cluster, stop} ends what runs on the GPUs."""
+        name, stop = str(body.get("cluster")), body.get("stop")
         self.tick()
-        with self._world.lock:
-            api = self._world.apis.get(self._world.full_name(str(name)))
-            if api is None:
-                raise HTTPException(404, f"There is no cluster {name} with a running API server.")
-            try:
-                return {"cluster": name, "started": api.workload(kind, int(gpus), float(minutes))}
-            except ValueError as misuse:
-                raise HTTPException(422, str(misuse)) from misuse
+        if stop is not None:
+            return {"cluster": name, "stopped": _done(lambda: workloads.stop(self._world, name, str(stop)))}
+        kind, amount, ray = _asked(body)
+        return {"cluster": name, "started": _done(lambda: workloads.start(self._world, name, kind, amount, ray))}
 
     def clock(self, body: JsonBody) -> dict[str, Any]:
         """POST {speed?, advance_s?}: change the speed, jump ahead."""
@@ -139,6 +128,30 @@ class Control:
             raise HTTPException(422, str(misuse)) from misuse
         self.tick()
         return {"now": self._world.now, "speed": self._clock.speed}
+
+
+def _asked(body: dict[str, Any]) -> tuple[str, tuple[int, float], bool | None]:
+    """(kind, (GPUs, minutes), ray) of a workload. Raises 422 with a sentence."""
+    kind, ray = body.get("kind"), body.get("ray")
+    gpus, minutes = body.get("gpus", 1), body.get("minutes", 60)
+    if kind not in workloads.KINDS:
+        raise HTTPException(422, f"kind must be one of {', '.join(workloads.KINDS)}.")
+    if not _is_number(gpus) or gpus != int(gpus) or gpus < 0:
+        raise HTTPException(422, "gpus must be a whole number, 0 or more.")
+    if not _is_number(minutes) or minutes <= 0:
+        raise HTTPException(422, "minutes must be a number above 0.")
+    if ray is not None and not isinstance(ray, bool):
+        raise HTTPException(422, "ray must be true, false, or left out.")
+    return str(kind), (int(gpus), float(minutes)), ray
+
+
+def _done(act: Callable[[], list[str]]) -> list[str]:
+    try:
+        return act()
+    except LookupError as missing:
+        raise HTTPException(404, str(missing.args[0])) from missing
+    except ValueError as misuse:
+        raise HTTPException(422, str(misuse)) from misuse
 
 
 def _is_number(value: Any) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 from sandbox.world.kube_errors import forbidden, unauthorized
 from sandbox.world.kube_paths import parse_path
+from sandbox.world.kube_proxy import proxy_target
 
 _READS = ("GET", "HEAD")
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -19,13 +20,16 @@ def admit(entries: Collection[str], principal: str, method: str, path: str) -> N
     """Raises 401 for a principal without an access entry, 403 where its policies do not allow the call.
 
     `entries` holds principal ARNs; as a mapping, its values are the ARNs of their access policies. A principal whose
-    only policies are views may read.
+    only policies are views may read; AmazonEKSViewPolicy, Kubernetes' role view, has no proxy to pods and services.
     """
     if principal not in entries:
         raise unauthorized() from NoEntry(f"{principal} has no access entry")
     if not isinstance(entries, Mapping):
         return
     policies = [str(policy) for policy in entries[principal]]
+    target = proxy_target(path)
+    if target is not None and all(policy.endswith("AmazonEKSViewPolicy") for policy in policies):
+        raise forbidden(principal, "get", f"{target.kind}/proxy", target.namespace, target.name)
     views_only = all(policy.endswith("ViewPolicy") for policy in policies)
     if not policies or (views_only and method not in _READS):
         parsed = parse_path(path)

@@ -30,8 +30,11 @@ from sandbox.aws import AwsServer
 from sandbox.aws_moto import MotoNetwork
 from sandbox.bot_process import BotProcess, run_once
 from sandbox.control import Control
+from sandbox.kube_token import Authenticator
 from sandbox.kubernetes import KubernetesServer
 from sandbox.panel import Panel
+from sandbox.real import binaries
+from sandbox.real.clusters import RealServers
 from sandbox.slack import SlackSandbox
 from sandbox.world.clock import Anchor, WorldClock
 from sandbox.world.world import World
@@ -60,6 +63,15 @@ CONFIG = {
     },
     "budgets": {"user": 50_000, "teams": {"vision": 2_000}, "second_tier": "leads"},
     "principals": PRINCIPALS,
+    "idle": {  # no days of shadow and no night's rest: what is done about idleness is seen within minutes
+        "shadow": "0d",
+        "automatic": "park",
+        "first_usd": 2,
+        "steps_usd": [5, 20, 50],
+        "latest": "4h",
+        "delete_after": "1d",
+        "day": [0, 24],
+    },
 }
 HEARTBEAT_S = 0.2
 SERVER_PATIENCE_S = 30.0
@@ -67,13 +79,14 @@ SERVER_PATIENCE_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What was asked for on the command line. `port` 0: a free one."""
+    """What was asked for on the command line. `port` 0: a free one. `real`: real control planes for the clusters."""
 
     speed: float = 60.0
     seed: int = 0
     bot: bool = True
     socket_mode: bool = False
     port: int = 0
+    real: bool = False
 
 
 class LocalWorld:
@@ -83,7 +96,7 @@ class LocalWorld:
         self._choice = choice
         self._folder = Path(tempfile.mkdtemp(prefix="raygpu-sandbox-"))
         self.clock = WorldClock(time.time(), choice.speed)
-        self._kubernetes: KubernetesServer | None = None
+        self._kubernetes: KubernetesServer | RealServers | None = None
         self.world = World(
             self.clock.now(),
             seed=choice.seed,
@@ -107,11 +120,9 @@ class LocalWorld:
 
     def start(self) -> dict[str, Any]:
         """`{"page", "control", "env"}` once everything answers, the bot included where one was asked for."""
+        programs = binaries.find() if self._choice.real else None
         endpoint = self._aws.start()
-        self._kubernetes = KubernetesServer(
-            self.world, self.tick, principal_of=self._aws.principal_of, secret_of=self._aws.secret_of
-        )
-        self._kubernetes.start()
+        self._start_kubernetes(programs)
         redis_url = self._valkey.start()
         self._share_clock(redis_url)
         env = self._environment(endpoint, redis_url, self._aws.credentials())
@@ -141,9 +152,21 @@ class LocalWorld:
         self._valkey.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _start_kubernetes(self, programs: Path | None) -> None:
+        """The one server of all built-in clusters, or a control plane for each out of these programs."""
+        principal_of, secret_of = self._aws.principal_of, self._aws.secret_of
+        if programs is None:
+            self._kubernetes = KubernetesServer(self.world, self.tick, principal_of=principal_of, secret_of=secret_of)
+        else:
+            real = RealServers(self.world, programs, self._folder, Authenticator(principal_of, secret_of))
+            self._kubernetes = self.world.api_servers = real
+        self._kubernetes.start()
+
     def _endpoint(self, key: str) -> tuple[str, str]:
         if self._kubernetes is None:
             raise RuntimeError("the Kubernetes door is not open yet")
+        if isinstance(self._kubernetes, RealServers):
+            return self._kubernetes.endpoint(key)
         return self._kubernetes.endpoint(key), base64.b64encode(self._kubernetes.ca_pem).decode()
 
     def _share_clock(self, redis_url: str) -> None:

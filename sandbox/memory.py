@@ -17,9 +17,11 @@ from botocore.paginate import Paginator
 
 from adapters.aws_session import AwsSession
 from adapters.capacity import AwsCapacity
+from adapters.container_insights import ContainerInsightsHistories
 from adapters.eks import EksAddons, EksControlPlanes, EksNodeGroups
 from adapters.eks_access import EksAccessEntries
 from adapters.fleet import EksFleet
+from adapters.instances import Ec2Instances
 from adapters.leftovers import AwsLeftovers
 from adapters.prices import AwsPrices
 from domain.capacity import Foundation, Subnet
@@ -143,3 +145,6 @@ class MemoryAws:
         self.prices = AwsPrices(session, _WorldTime(world))
         self.leftovers = AwsLeftovers(session)
         self.fleet = EksFleet(session)
+        self.instances = Ec2Instances(session)
+        self.histories = ContainerInsightsHistories(session)
+        self.instances = Ec2Instances(session)

@@ -7,8 +7,17 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from adapters.kube import Call, KubeApiServer, KubeDevicePluginSets, KubeSmokePods
-from adapters.kube.faults import of_answer
+from adapters.kube import (
+    Call,
+    KubeApiServer,
+    KubeDevicePluginSets,
+    KubeExporterSets,
+    KubeGpuPods,
+    KubeGpuScrapes,
+    KubeRays,
+    KubeSmokePods,
+)
+from adapters.kube.faults import of_answer, of_proxied
 from domain.errors import Unavailable
 from domain.observation import ControlPlane
 from sandbox.kube_access import admit
@@ -21,6 +30,10 @@ class MemoryWorld(Protocol):
     @property
     def apis(self) -> Mapping[str, Any]:
         """The API servers that are up, by key."""
+
+    @property
+    def now(self) -> float:
+        """Epoch seconds."""
 
     @property
     def caller(self) -> str:
@@ -50,7 +63,8 @@ class MemoryWire:
             status, answer = self._answer(plane, call)
             text = answer if isinstance(answer, str) else json.dumps(answer)
         if not 200 <= status < 300:
-            raise of_answer(plane.name, status, {}, text.encode())
+            of = of_proxied if call.is_proxied else of_answer
+            raise of(plane.name, status, {}, text.encode())
         return text.encode()
 
     def _answer(self, plane: ControlPlane, call: Call) -> tuple[int, Any]:
@@ -73,10 +87,14 @@ class MemoryWire:
 
 
 class MemoryKube:
-    """The three Kubernetes ports over one world."""
+    """The Kubernetes ports over one world. A scrape is dated by the world's clock, which is the bot's."""
 
     def __init__(self, world: MemoryWorld, key_of: Callable[[ControlPlane], str] = lambda plane: plane.name) -> None:
         wire = MemoryWire(world, key_of)
         self.api_server = KubeApiServer(wire)
         self.device_plugins = KubeDevicePluginSets(wire)
-        self.smoke_pods = KubeSmokePods(wire)
+        self.smoke_pods = KubeSmokePods(wire, lambda: world.now)
+        self.exporters = KubeExporterSets(wire)
+        self.gpu_pods = KubeGpuPods(wire)
+        self.rays = KubeRays(wire)
+        self.scrapes = KubeGpuScrapes(wire, lambda: world.now)

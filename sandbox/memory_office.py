@@ -1,4 +1,4 @@
-"""Door one for the office of the bot: audit, emergency brake, signs of life and errands in memory, on a given clock."""
+"""Door one for the office of the bot: audit, switches, signs of life and errands in memory, on a given clock."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ class MemorySwitches:
     def __init__(self, trail: MemoryTrail) -> None:
         self._trail = trail
         self._freeze: Freeze | None = None
-        self._done: set[str] = set()
+        self._halt: Freeze | None = None
+        self._installed_at: float | None = None
+        self._done: set[tuple[str, str]] = set()
 
     def freeze(self) -> Freeze | None:
         """The brake as it stands."""
@@ -62,11 +64,30 @@ class MemorySwitches:
 
     def set_freeze(self, freeze: Freeze | None, operation: str, audit: AuditEntry) -> None:
         """Sets or lifts it. The same operation again changes nothing."""
-        if operation in self._done:
-            return
-        self._freeze = freeze
+        if self._is_new("freeze", operation, audit):
+            self._freeze = freeze
+
+    def halt(self) -> Freeze | None:
+        """Who stopped the automatic steps."""
+        return self._halt
+
+    def set_halt(self, halt: Freeze | None, operation: str, audit: AuditEntry) -> None:
+        """Stops or starts them. The same operation again changes nothing."""
+        if self._is_new("halt", operation, audit):
+            self._halt = halt
+
+    def installed_at(self, now: float) -> float:
+        """When it was first asked."""
+        if self._installed_at is None:
+            self._installed_at = now
+        return self._installed_at
+
+    def _is_new(self, switch: str, operation: str, audit: AuditEntry) -> bool:
+        if (switch, operation) in self._done:
+            return False
         self._trail.write(audit, operation)
-        self._done.add(operation)
+        self._done.add((switch, operation))
+        return True
 
 
 class MemoryBeats:

@@ -1,4 +1,4 @@
-"""Door one for the engine: due set, cards, "first come" and queue in memory, on whatever clock is given.
+"""Door one for the engine: due set, cards, "first come", places and queue in memory, on whatever clock is given.
 
 For simulations of one thread. Times are those of the clock, so a lease ends when the virtual time has passed.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from services.ports import CardState, Clock, Lease
@@ -45,6 +46,11 @@ class MemoryDueSet:
         else:
             # Also when the lease has run out: a slow owner may still say "done", and must not take the wish with it.
             entry.wish = _earlier(entry.wish, at)
+
+    def wake_many(self, cluster_ids: Sequence[str]) -> None:
+        """All due now."""
+        for cluster_id in cluster_ids:
+            self.wake(cluster_id)
 
     def claim(self, cluster_id: str, owner: str) -> Lease | None:
         """The lease, None where the id is not due or somebody's lease on it runs."""
@@ -141,6 +147,24 @@ class MemoryOnce:
         if self._until.get(key, now) > now:
             return False
         self._until[key] = now + ttl_s
+        return True
+
+
+class MemoryAllowances:
+    """The Allowances port."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, dict[str, float]] = {}
+
+    def take(self, key: str, member: str, most: int, window_s: float, now: float) -> bool:
+        """True when `member` has, or now gets, one of `most` places. What lies exactly a window back is free again."""
+        held = {who: at for who, at in self._places.get(key, {}).items() if at > now - window_s}
+        self._places[key] = held
+        if member in held:
+            return True
+        if len(held) >= most:
+            return False
+        held[member] = now
         return True
 
 

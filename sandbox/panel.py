@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.slack import SlackSandbox
+from sandbox.world import workloads
 from sandbox.world.clock import WorldClock
 from sandbox.world.world import World
 
@@ -34,3 +35,13 @@ class Panel:
                     provider.inject(name, **params)
                 return
         raise ValueError(f"There is no fault {name}.")
+
+    def start_workload(self, cluster: str, kind: str, amount: tuple[int, float], ray: bool | None) -> list[str]:
+        """Runs something on the GPUs of a cluster; `amount` is (GPUs, minutes). Raises LookupError, ValueError."""
+        self._world.advance_to(self._clock.now())
+        return workloads.start(self._world, cluster, kind, amount, ray)
+
+    def stop_workload(self, cluster: str, name: str) -> None:
+        """Ends it. Raises LookupError, ValueError with a sentence."""
+        self._world.advance_to(self._clock.now())
+        workloads.stop(self._world, cluster, name)

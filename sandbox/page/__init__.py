@@ -12,6 +12,9 @@ Selectors for browser tests (`data-testid` unless said otherwise):
 - `confirm`, `confirm-ok`, `confirm-cancel`; `notice`; `app-home`
 - `world-panel`, `world-now`, `world-bill`, `bill-per-hour`, `bill-total`, `world-clusters`, `cluster-NAME`,
   `group-NAME`, `node`, `leftovers`, `world-empty`
+- `workloads` with `workload-cluster`, `workload-kind`, `workload-where`, `workload-gpus`, `workload-minutes`,
+  `workload-start`; each `workload` with its `workload-state` and `workload-stop-NAME`
+- `upload`: a picture in a message
 - `fault-select`, `fault-description`, `fault-param-NAME`, `fault-inject`
 """
 

@@ -148,5 +148,9 @@ class Conversation:
 def _file_html(stored: Json) -> str:
     url, name = escape(stored["url_private"]), escape(stored["title"])
     if stored["mimetype"].startswith("image/"):
-        return f'<div class="bk-hint">{name}</div><img class="bk-picture" src="{url}" alt="{name}">'
+        alt = escape(stored.get("alt_txt") or stored["title"])
+        return (
+            f'<div class="bk-hint">{name}</div>'
+            f'<img class="bk-picture upload" data-testid="upload" src="{url}" alt="{alt}" title="{alt}">'
+        )
     return f'<a href="{url}" target="_blank"><i class="material-icons">description</i>{name}</a>'

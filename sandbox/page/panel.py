@@ -7,6 +7,7 @@ from nicegui import run, ui
 from nicegui.events import GenericEventArguments
 
 from sandbox.page.dom import TO_VALUE, initial_value, markup, tag
+from sandbox.page.workloads import WorkloadBox
 from sandbox.page.world import Json, WorldPanel, bill_html, clock_html, clusters_html
 from sandbox.slack import SlackSandbox, UnknownFault
 
@@ -69,6 +70,7 @@ class WorldColumn:
                 self._clock = markup("", "world-clock")
             self._bill = markup("", "bill", testid="world-bill")
             self._clusters = markup("", "clusters", testid="world-clusters")
+            self._workloads = WorkloadBox(world, notice)
             with tag("section", "faults"):
                 self._draw_faults()
         ui.timer(REFRESH_SECONDS, self._refresh)
@@ -84,6 +86,7 @@ class WorldColumn:
         ):
             if element.content != content:
                 element.set_content(content)
+        self._workloads.refresh(snapshot)
 
     def _draw_faults(self) -> None:
         tag("h3", text="Inject a fault")

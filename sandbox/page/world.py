@@ -14,7 +14,8 @@ class WorldPanel(Protocol):
     def snapshot(self) -> Json:
         """`{"now": epoch, "speed": float, "clusters": [{"name", "status", "version", "nodegroups": [{"name", "status",
         "ami_type", "instance_types", "desired", "health": [{"code", "message"}]}], "nodes": [{"name", "instance_type",
-        "group", "ready", "gpus", "gpus_expected", "taints"}]}], "leftovers": [{"kind", "id"}],
+        "group", "ready", "gpus", "gpus_expected", "taints"}], "workloads": [{"name", "kind", "ray", "gpus", "state"}]}],
+        "leftovers": [{"kind", "id"}],
         "bill": {"per_hour": dollars or None, "total": dollars or None}}`; None means unknown."""
 
     def faults(self) -> list[Json]:
@@ -22,6 +23,12 @@ class WorldPanel(Protocol):
 
     def inject(self, name: str, params: Json) -> None:
         """Inject a fault. Raises ValueError with a sentence on a wrong name or parameter."""
+
+    def start_workload(self, cluster: str, kind: str, amount: tuple[int, float], ray: bool | None) -> list[str]:
+        """Run something on so many GPUs for so many minutes. Raises LookupError or ValueError with a sentence."""
+
+    def stop_workload(self, cluster: str, name: str) -> None:
+        """End it. Raises LookupError or ValueError with a sentence."""
 
 
 def clock_html(snapshot: Mapping[str, Any]) -> str:
@@ -101,7 +108,8 @@ def _node(node: Mapping[str, Any]) -> str:
     gpus = ""
     if node["gpus_expected"]:
         whole = "good" if node["gpus"] == node["gpus_expected"] else "bad"
-        gpus = f'<span class="gpus {whole}">{_text(node["gpus"])}/{_text(node["gpus_expected"])} GPU</span>'
+        use = f" · {float(node['utilisation']):.0f} %" if node.get("gpus_allocated") else ""
+        gpus = f'<span class="gpus {whole}">{_text(node["gpus"])}/{_text(node["gpus_expected"])} GPU{use}</span>'
     taints = "".join(f'<span class="taint">{_text(taint)}</span>' for taint in node["taints"])
     return (
         f'<div class="node" data-testid="node"><i class="dot {ready}"></i>'

@@ -16,11 +16,11 @@ class FileShelf:
         self._files: dict[str, StoredFile] = {}
         self._numbers = itertools.count(1)
 
-    def reserve(self, name: str) -> StoredFile:
-        """A place for an upload; nothing can be seen of it before `complete`."""
+    def reserve(self, name: str, alt: str = "") -> StoredFile:
+        """A place for an upload; nothing can be seen of it before `complete`. `alt` is for those who do not see it."""
         with self._changes.lock:
             kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-            stored = StoredFile(id=f"F0RAYGPU{next(self._numbers):04d}", name=name, mimetype=kind)
+            stored = StoredFile(id=f"F0RAYGPU{next(self._numbers):04d}", name=name, mimetype=kind, alt=alt)
             self._files[stored.id] = stored
             return stored
 

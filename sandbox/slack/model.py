@@ -14,7 +14,7 @@ APP_ID = "A0RAYGPU"
 BOT_USER_ID = "U0RAYGPUBOT"
 BOT_ID = "B0RAYGPU"
 MAIN_CHANNEL = "C0RAYGPU"
-SCOPES = ("chat:write", "commands", "im:write", "usergroups:read", "users:read")
+SCOPES = ("chat:write", "commands", "files:write", "im:write", "usergroups:read", "users:read")
 """The bot scopes of the app, as its manifest asks for them."""
 SLACKBOT_ID = "USLACKBOT"
 
@@ -217,12 +217,13 @@ class View:
 
 @dataclass(kw_only=True)
 class StoredFile:
-    """A file of files_upload_v2: `shared_in` is empty until the upload was completed."""
+    """A file of files_upload_v2: `shared_in` is empty until the upload was completed; `alt` describes an image."""
 
     id: str
     name: str
     mimetype: str
     title: str = ""
+    alt: str = ""
     content: bytes = b""
     user: str = BOT_USER_ID
     uploaded: bool = False
@@ -236,6 +237,7 @@ class StoredFile:
             "name": self.name,
             "title": self.title or self.name,
             "mimetype": self.mimetype,
+            "alt_txt": self.alt,
             "size": len(self.content),
             "user": self.user,
             "mode": "hosted",

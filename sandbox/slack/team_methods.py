@@ -51,7 +51,7 @@ def get_upload_url(call: Call) -> Json:
     name, length = call.need("filename"), call.need("length")
     if not length.isdigit() or int(length) == 0:
         raise SlackError("invalid_arguments", ["[ERROR] length must be a positive number"])
-    stored = call.state.files.reserve(name)
+    stored = call.state.files.reserve(name, call.text("alt_txt"))
     return {"upload_url": f"{call.base_url}/upload/v1/{stored.id}", "file_id": stored.id}
 
 

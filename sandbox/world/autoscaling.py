@@ -86,9 +86,11 @@ def _lifecycle(instance: Instance) -> str:
 
 
 def describe_scaling_activities(world: World, call: Call) -> dict[str, Any]:
-    """DescribeScalingActivities, newest first; a name that is not known is refused."""
+    """DescribeScalingActivities, newest first; a name that is not known is refused. Of deleted groups when asked to."""
     name = call.get("AutoScalingGroupName")
     groups = [g for g in _groups(world, call.region) if name in (None, g.asg)]
+    past = world.past_groups.values() if call.get("IncludeDeletedGroups", False) else ()
+    groups += [g for g in past if g.region == call.region and name in (None, g.asg)]
     if name is not None and not groups:
         raise AwsError("ValidationError", f"AutoScalingGroup name not found - AutoScalingGroup '{name}' not found", 400)
     wanted = call.get("ActivityIds")

@@ -147,7 +147,7 @@ class AwsFaults:
         for row in found.nodegroups.values():
             live = self._world.fleet.of(row.asg)
             if row.capacity_type == "SPOT" and group in (None, row.name) and live:
-                scaling.end_one(self._world, row, live[0])
+                scaling.end_one(self._world, row, live[0], scaling.SPOT_TAKEN)
                 return {"instance": live[0].id}
         raise ValueError(f"Cluster {cluster} has no running Spot instance.")
 
@@ -156,7 +156,8 @@ class AwsFaults:
         found = self._cluster(cluster)
         for group in found.nodegroups.values():
             for instance in self._world.fleet.of(group.asg):
-                scaling.terminate(self._world, instance)
+                scaling.end_with(self._world, group, instance)
+            self._world.past_groups[group.asg] = group
         cluster_life.vanish(self._world, found)
 
     def tags_removed(self, cluster: str) -> None:

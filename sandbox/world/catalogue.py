@@ -25,7 +25,6 @@ REGION_FACTOR: Mapping[str, float] = {
     "ap-northeast-1": 1.4,
     "ap-southeast-2": 1.3,
 }
-SPOT_SHARE = 0.4  # Spot as a part of the on-demand price, before the zone's own deviation
 EKS_USD_PER_HOUR = {"STANDARD_SUPPORT": 0.10, "EXTENDED_SUPPORT": 0.60}  # AWS pricing page, since 2024-04
 GP3_USD_PER_GB_MONTH = 0.08
 NAT_USD_PER_HOUR = 0.045
@@ -104,12 +103,6 @@ def on_demand_price(region: str, instance_type: str) -> float | None:
     if known is None or known.usd_per_hour is None or factor is None:
         return None
     return round(known.usd_per_hour * factor, 6)
-
-
-def spot_price(region: str, instance_type: str, zone: str) -> float | None:
-    """USD per hour on Spot in a zone: a fixed share of on-demand, a little different in each zone."""
-    price = on_demand_price(region, instance_type)
-    return None if price is None else round(price * (SPOT_SHARE + 0.01 * (ord(zone[-1]) - ord("a"))), 6)
 
 
 def gp3_price(region: str) -> float:

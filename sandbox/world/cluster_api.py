@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from sandbox.world import kube_addons, kube_workloads
+from sandbox.world import kube_addons, kube_ray_types
 from sandbox.world.kube_core import Breakage, Core, KubeWorld, condition
 from sandbox.world.kube_daemonsets import DaemonSetController
 from sandbox.world.kube_deployments import DeploymentController
 from sandbox.world.kube_drain import Drainer
+from sandbox.world.kube_exporter import Exporters
 from sandbox.world.kube_garbage import GarbageCollector, ServiceController
+from sandbox.world.kube_gpus import Gpu, GpuFleet
+from sandbox.world.kube_insights import InsightsAgents, Sending
 from sandbox.world.kube_kubelet import Kubelet
 from sandbox.world.kube_node_body import GPU
 from sandbox.world.kube_nodes import NodeController
+from sandbox.world.kube_ray_clusters import RayClusterController
+from sandbox.world.kube_ray_dashboard import RayDashboards
+from sandbox.world.kube_ray_jobs import RayJobController
+from sandbox.world.kube_ray_work import RayWork
 from sandbox.world.kube_resources import NAMESPACES, NODES, PODS
 from sandbox.world.kube_rest import RestDoor
 from sandbox.world.kube_scheduler import Scheduler
 from sandbox.world.kube_store import Record
+from sandbox.world.kube_workloads import Workloads, load_of
 from sandbox.world.node_facts import NodeFacts
 
 SYSTEM_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
@@ -35,17 +44,30 @@ class ClusterApi:
         self._nodes = NodeController(self._core)
         self._kubelet = Kubelet(self._core)
         self._drainer = Drainer(self._core)
+        work = RayWork(self._core)
+        self._fleet = GpuFleet(self._core, partial(load_of, work))
+        self._agents = InsightsAgents(self._core, self._fleet)
+        self._workloads = Workloads(self._core, work, self._fleet)
         self._controllers = (
             self._nodes,
             DaemonSetController(self._core),
             DeploymentController(self._core),
+            RayJobController(self._core, work),
+            RayClusterController(self._core),
             Scheduler(self._core),
             self._kubelet,
             ServiceController(self._core),
             GarbageCollector(self._core),
             self._drainer,
+            work,
+            self._fleet,
+            self._agents,
         )
         self._rest = RestDoor(self._core, self._kubelet)
+        self._rest.proxy.backends += (
+            Exporters(self._core, self._fleet).answer,
+            RayDashboards(self._core, work).answer,
+        )
         for namespace in SYSTEM_NAMESPACES:
             body = {
                 "metadata": {"name": namespace},
@@ -112,12 +134,37 @@ class ClusterApi:
         """EKS has taken an add-on away: its objects go."""
         kube_addons.uninstall(self._core, name)
 
-    def workload(self, kind: str, gpus: int, minutes: float) -> list[str]:
-        """Starts GPU pods (train, notebook, serve, hung, idle), one GPU each; answers their names.
+    def workload(self, kind: str, gpus: int, minutes: float, *, ray: bool | None = None) -> list[str]:
+        """Starts train, notebook, serve, hung or idle on so many GPUs; answers the names of its pods or its RayCluster.
 
-        Raises ValueError with a sentence on misuse.
+        `ray`: True installs KubeRay first, False starts plain pods, None takes what there is. Raises ValueError with a
+        sentence on misuse.
         """
-        return kube_workloads.start(self._core, kind, gpus, minutes)
+        return self._workloads.start(kind, gpus, minutes, ray=ray)
+
+    def stop_workload(self, name: str) -> list[str]:
+        """Ends a workload by its name; answers what was deleted. Raises ValueError with a sentence."""
+        return self._workloads.stop(name)
+
+    def workloads(self) -> list[dict[str, Any]]:
+        """What stands now: name, kind, ray, gpus, state."""
+        return self._workloads.rows()
+
+    def install_ray(self) -> None:
+        """Somebody installs the KubeRay operator."""
+        kube_ray_types.install(self._core)
+
+    def uninstall_ray(self) -> None:
+        """Somebody takes the KubeRay operator and its definitions away."""
+        kube_ray_types.uninstall(self._core)
+
+    def insights(self) -> list[Sending]:
+        """Every life of a CloudWatch agent on a GPU node, those that ended included."""
+        return list(self._agents.lives)
+
+    def gpus(self, node_name: str) -> list[Gpu]:
+        """The physical devices of a node."""
+        return self._fleet.on(node_name)
 
     def node(self, name: str) -> Record | None:
         """A node as stored, for faults."""
@@ -146,10 +193,11 @@ class ClusterApi:
         self._core.touch()
 
     def snapshot(self) -> dict[str, Any]:
-        """{"nodes": [...], "pods": [...]} for the page and the control API."""
-        use = kube_workloads.gpu_use(self._core)
+        """{"nodes": [...], "pods": [...], "workloads": [...]} for the page and the control API."""
+        use = self._workloads.gpu_use()
         nodes = [self._node_row(record, use.get(record.name, {})) for record in self._core.store.all(NODES)]
-        return {"nodes": nodes, "pods": [_pod_row(record) for record in self._core.store.all(PODS)]}
+        pods = [_pod_row(record) for record in self._core.store.all(PODS)]
+        return {"nodes": nodes, "pods": pods, "workloads": self.workloads()}
 
     def _node_row(self, record: Record, use: Mapping[str, float]) -> dict[str, Any]:
         facts = self._core.facts.get(record.name)

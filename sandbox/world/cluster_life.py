@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 CREATE_S = (540.0, 690.0)  # eks.md §12: about 10 minutes, up to 16 seen
 DELETE_S = (240.0, 360.0)  # 3 to 15 minutes seen
 UPDATE_S = 30.0
+COMES_UP_AGAIN_S = 15.0  # a control plane that is not up yet is looked at again
 ADMIN_POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
 
 
@@ -36,6 +37,7 @@ def begin(world: World, cluster: Cluster, creator: str) -> None:
         _bootstrap_admin(world, cluster, creator)
     rate = catalogue.EKS_USD_PER_HOUR[VERSIONS[cluster.version].status]
     world.ledger.open(Charge("eks_cluster", cluster.arn, cluster.name, rate, world.now))
+    world.api_servers.begin(world, cluster)
     delay = world.ids.jitter(f"create:{cluster.arn}:{cluster.created_at}", *CREATE_S)
     world.schedule(world.now + delay, lambda: _come_up(world, cluster))
 
@@ -57,6 +59,12 @@ def _come_up(world: World, cluster: Cluster) -> None:
     if not world.stands(cluster) or cluster.status != "CREATING":
         return
     fault = world.armed.take_cluster_failure(cluster.name)
+    try:
+        if fault is None and not world.api_servers.is_up(cluster):
+            world.schedule(world.now + COMES_UP_AGAIN_S, lambda: _come_up(world, cluster))
+            return
+    except RuntimeError as failed:
+        fault = ("InternalFailure", str(failed))
     if fault is not None:
         cluster.status = "FAILED"
         cluster.issues.append(Issue(fault[0], fault[1], [cluster.arn]))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from sandbox.world import (
     autoscaling,
+    cloudwatch,
     ec2,
     ec2_network,
     eks_access,
@@ -32,6 +33,7 @@ _HANDLERS: Mapping[str, Mapping[str, Handler]] = {
     },
     "autoscaling": autoscaling.OPERATIONS,
     "ec2": {**ec2.OPERATIONS, **ec2_network.OPERATIONS},
+    "cloudwatch": cloudwatch.OPERATIONS,
     "ssm": parameters.OPERATIONS,
     "service-quotas": quotas.OPERATIONS,
     "pricing": pricing.OPERATIONS,

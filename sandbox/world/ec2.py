@@ -10,7 +10,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from sandbox.world import catalogue, scaling
+from sandbox.world import catalogue, scaling, spot
 from sandbox.world.call import Call, Handler, Paging, page
 from sandbox.world.errors import AwsError
 from sandbox.world.state import Instance
@@ -84,6 +84,8 @@ def _reservation(world: World, instance: Instance) -> dict[str, Any]:
     }
     if instance.capacity_type == "SPOT":
         shape["InstanceLifecycle"] = "spot"
+    if instance.end_reason:
+        shape["StateTransitionReason"] = instance.end_reason
     return {
         "ReservationId": f"r-{instance.id[2:]}",
         "OwnerId": world.account,
@@ -114,25 +116,31 @@ def _state(name: str) -> dict[str, Any]:
 
 
 def describe_spot_price_history(world: World, call: Call) -> dict[str, Any]:
-    """DescribeSpotPriceHistory: one effective price per type and zone, as of StartTime."""
-    types = call.get("InstanceTypes", [])
+    """DescribeSpotPriceHistory, newest first: every price since StartTime, and the one in force then."""
     zone = call.get("AvailabilityZone")
-    start = call.get("StartTime")
-    at = start if isinstance(start, datetime) else utc(world.now)
+    until = min(world.now, _moment(call.get("EndTime"), world.now))
+    since = max(until - spot.KEPT_S, _moment(call.get("StartTime"), until - spot.KEPT_S))
+    products = call.get("ProductDescriptions") or ["Linux/UNIX"]
     rows = [
         {
             "AvailabilityZone": place,
             "InstanceType": name,
             "ProductDescription": "Linux/UNIX",
             "SpotPrice": f"{price:.6f}",
-            "Timestamp": at,
+            "Timestamp": utc(at),
         }
-        for name in types
+        for name in call.get("InstanceTypes", [])
         for place in catalogue.offerings(call.region).get(name, ())
-        if zone in (None, place) and (price := catalogue.spot_price(call.region, name, place)) is not None
+        if zone in (None, place) and "Linux/UNIX" in products
+        for at, price in spot.prices(call.region, name, place, since, until)
     ]
+    rows.sort(key=lambda row: row["Timestamp"], reverse=True)
     found, token = page(rows, call, _PAGES)
     return {"SpotPriceHistory": found, "NextToken": token}
+
+
+def _moment(given: Any, otherwise: float) -> float:
+    return given.timestamp() if isinstance(given, datetime) else otherwise
 
 
 def describe_instance_types(_world: World, call: Call) -> dict[str, Any]:

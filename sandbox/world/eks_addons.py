@@ -40,6 +40,7 @@ _OFFERS = {
     "eks-pod-identity-agent": _Offer("v1.3.10-eksbuild.2", "security", needs_node=False),
     "eks-node-monitoring-agent": _Offer("v1.5.1-eksbuild.1", "observability", needs_node=False),
     "aws-ebs-csi-driver": _Offer("v1.52.1-eksbuild.1", "storage", needs_node=True),
+    "amazon-cloudwatch-observability": _Offer("v4.9.0-eksbuild.1", "observability", needs_node=False),
     "metrics-server": _Offer("v0.8.0-eksbuild.4", "observability", needs_node=True),
 }
 

@@ -164,7 +164,7 @@ def _end_instances(world: World, cluster: Cluster, group: Nodegroup) -> None:
         return
     live = world.fleet.of(group.asg)
     for instance in live:
-        scaling.terminate(world, instance)
+        scaling.end_with(world, group, instance)
     if live and world.armed.take_eni_leak(cluster.name):
         _leak_interface(world, cluster, live[0])
 
@@ -194,3 +194,4 @@ def _remove(world: World, cluster: Cluster, group: Nodegroup) -> None:
         group.issues = [Issue(stuck[0], stuck[1], [group.asg])]
         return
     cluster.nodegroups.pop(group.name, None)
+    world.past_groups[group.asg] = group

@@ -1,4 +1,4 @@
-"""The Kubernetes objects of EKS add-ons: vpc-cni, kube-proxy, coredns, the Pod Identity and node monitoring agents."""
+"""The Kubernetes objects of EKS add-ons: vpc-cni, kube-proxy, coredns, the agents of Pod Identity, nodes and CloudWatch."""
 
 from __future__ import annotations
 
@@ -76,6 +76,9 @@ ADDONS: Mapping[str, Callable[[], Objects]] = {
     "kube-proxy": _daemon("kube-proxy", "kube-proxy", "kube-proxy:v1.35.0", "100m"),
     "coredns": _coredns,
     "eks-pod-identity-agent": _daemon("eks-pod-identity-agent", "eks-pod-identity-agent", "pod-identity:0.1.33", "10m"),
+    "amazon-cloudwatch-observability": _daemon(
+        "cloudwatch-agent", "cloudwatch-agent", "cloudwatch-agent:1.300062.0", "250m"
+    ),
     "eks-node-monitoring-agent": _daemon(
         "eks-node-monitoring-agent", "eks-node-monitoring-agent", "eks-node-monitoring-agent:v1.4.1", "10m"
     ),

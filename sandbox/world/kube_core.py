@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from sandbox.world.kube_apply import Manager, Ownership
 from sandbox.world.kube_fields import field_set
 from sandbox.world.kube_resources import EVENTS, NODES, PODS, ResourceRegistry, ResourceType
+from sandbox.world.kube_signals import BrokenSignals
 from sandbox.world.kube_store import ObjectStore, Record, rfc3339
 from sandbox.world.node_facts import NodeFacts
 
@@ -39,6 +40,7 @@ class Breakage:
     full: set[str] = field(default_factory=set)
     unreachable_until: float = 0.0
     refusals: list[int] = field(default_factory=list)
+    signals: BrokenSignals = field(default_factory=BrokenSignals)
 
     def clear(self) -> None:
         """Everything works again."""
@@ -46,6 +48,7 @@ class Breakage:
             held.clear()
         self.gpus_fewer.clear()
         self.refusals.clear()
+        self.signals.clear()
         self.unreachable_until = 0.0
 
 

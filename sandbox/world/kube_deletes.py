@@ -49,7 +49,10 @@ class Remover:
         return 200, {"kind": f"{request.kind.kind}List", "apiVersion": request.kind.api_version, "items": items}
 
     def evict(self, request: Request) -> Answer:
-        """POST pods/{name}/eviction: 201, or 429 while a budget allows no disruption."""
+        """POST pods/{name}/eviction: 201, or 429 while a budget allows no disruption; 400 where it names another pod."""
+        named = (request.body or {}).get("metadata", {}).get("name")
+        if named != request.path.name:
+            raise bad_request("name in URL does not match name in Eviction object")
         pod = self.core.store.find(PODS, request.path.namespace, request.path.name)
         if pod is None:
             raise not_found("pods", request.path.name)

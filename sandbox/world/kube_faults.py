@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sandbox.world.cluster_api import ClusterApi
+from sandbox.world.kube_signal_faults import CATALOGUE as SIGNAL_CATALOGUE
+from sandbox.world.kube_signal_faults import SignalFaults
 
 RESERVED = {"key": "example.com/reserved", "value": "ops", "effect": "NoSchedule"}
 
@@ -53,6 +55,9 @@ def register_kube_faults(world: FaultyWorld) -> None:
     faults = _KubeFaults(world)
     for name, params, description in _CATALOGUE:
         world.register_fault(name, tuple(params.split()), description, getattr(faults, name))
+    signals = SignalFaults(world)
+    for name, params, description in SIGNAL_CATALOGUE:
+        world.register_fault(name, tuple(params.split()), description, getattr(signals, name))
 
 
 @dataclass(slots=True)

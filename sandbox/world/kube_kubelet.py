@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.world.kube_core import Core, is_hit, with_condition
+from sandbox.world.kube_core import Core, hash_of, is_hit, with_condition
 from sandbox.world.kube_node_body import GPU, brings_plugin, internal_ip
 from sandbox.world.kube_nodes import PLUGIN_IMAGE
 from sandbox.world.kube_pod_programs import Ending, program
 from sandbox.world.kube_quantity import pod_requests
 from sandbox.world.kube_resources import NODES, PODS
 from sandbox.world.kube_store import Record, epoch, rfc3339
+from sandbox.world.node_facts import NodeFacts
 
 PULL_S = 10.0
 CACHED_PULL_S = 2.0
@@ -211,7 +212,18 @@ class Kubelet:
         facts = core.facts.get(pod.body["spec"]["nodeName"])
         if facts is not None:
             fresh["hostIP"] = internal_ip(facts)
+            if pod.uid in self.runs and self.runs[pod.uid].started is not None:
+                fresh["podIP"] = _address(pod, facts)
+                fresh["podIPs"] = [{"ip": fresh["podIP"]}]
         return core.put_status(PODS, pod, fresh, _WRITER)
+
+
+def _address(pod: Record, facts: NodeFacts) -> str:
+    """A pod's own address in the VPC, as vpc-cni gives it; the node's for one on the host's network."""
+    if pod.body["spec"].get("hostNetwork"):
+        return internal_ip(facts)
+    number = hash_of(pod.uid) % (200 * 250)
+    return f"10.0.{32 + number // 250}.{2 + number % 250}"
 
 
 def _is_finished(pod: Record) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.world.kube_exporter import exporter_container, sees_devices
 from sandbox.world.kube_node_body import GPU, brings_driver
 from sandbox.world.kube_quantity import pod_requests
 from sandbox.world.node_facts import NodeFacts
@@ -32,6 +33,10 @@ E factory.go:113] Incompatible strategy detected auto
 E main.go:178] error starting plugins: error creating plugin manager: unable to create plugin manager: \
 invalid device discovery strategy
 """
+_EXPORTER_UP = 'level=INFO msg="Listening on" address="[::]:9400"\n'
+_EXPORTER_CRASH = (
+    'level=ERROR msg="Encountered a failure" err="error initializing DCGM: libnvidia-ml.so could not be loaded"\n'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,9 @@ def program(pod: Mapping[str, Any], facts: NodeFacts | None, node: Mapping[str, 
         if driver:
             return Ending(None, log="Registered device plugin for 'nvidia.com/gpu' with Kubelet\n")
         return Ending(1.0, 1, _PLUGIN_CRASH)
+    exporter = exporter_container(spec)
+    if exporter is not None:
+        return Ending(None, log=_EXPORTER_UP) if sees_devices(exporter, facts) else Ending(1.0, 1, _EXPORTER_CRASH)
     minutes = pod["metadata"].get("annotations", {}).get(MINUTES_ANNOTATION)
     if minutes is not None:
         return Ending(float(minutes) * 60.0)

@@ -20,6 +20,8 @@ from sandbox.world.kube_errors import (
 )
 from sandbox.world.kube_kubelet import Kubelet
 from sandbox.world.kube_paths import Matcher, field_matcher, label_matcher, parse_path
+from sandbox.world.kube_proxy import ProxyDoor, Sent, Target, proxy_target
+from sandbox.world.kube_ray_types import GROUP as RAY
 from sandbox.world.kube_request import Request, decode, located
 from sandbox.world.kube_resources import discovery
 from sandbox.world.kube_store import Record
@@ -35,10 +37,12 @@ class RestDoor:
 
     core: Core
     kubelet: Kubelet
+    proxy: ProxyDoor = field(init=False)
     writer: Writer = field(init=False)
     remover: Remover = field(init=False)
 
     def __post_init__(self) -> None:
+        self.proxy = ProxyDoor(self.core)
         self.writer = Writer(self.core)
         self.remover = Remover(self.core)
 
@@ -65,6 +69,9 @@ class RestDoor:
             return 200, "ok"
         if path.rstrip("/") == "/version":
             return 200, version_info(self.core.kubernetes_version)
+        target = proxy_target(path)
+        if target is not None:
+            return self._proxied(target, refusal, Sent(0, method, target.path, query, headers), user)
         parsed = parse_path(path)
         if parsed is None:
             found = discovery(self.core.registry, path)
@@ -75,12 +82,17 @@ class RestDoor:
             raise UnservedPath
         kind = located(self.core.registry.find(parsed.group, parsed.version, parsed.plural), parsed)
         verb = "list" if method == "GET" and not parsed.name else _VERBS.get(method, method.lower())
-        if refusal == 403:
+        if refusal == 403 or (kind.group == RAY and self.core.broken.signals.ray_forbidden):
             raise forbidden(user, verb, kind.qualified, parsed.namespace, parsed.name)
         content_type = headers.get("content-type", "")
         sent = decode(body, content_type)
         request = Request(method, parsed, kind, query, content_type, headers.get("user-agent", ""), sent, user)
         return self._dispatch(request)
+
+    def _proxied(self, target: Target, refusal: int | None, sent: Sent, user: str) -> Answer:
+        if refusal == 403:
+            raise forbidden(user, _VERBS.get(sent.method, "get"), f"{target.kind}/proxy", target.namespace, target.name)
+        return self.proxy.answer(target, sent)
 
     def _refusal(self) -> int | None:
         return self.core.broken.refusals.pop(0) if self.core.broken.refusals else None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
-from sandbox.world import catalogue
+from sandbox.world import catalogue, spot
 from sandbox.world.bill import Charge
 from sandbox.world.state import Activity, Instance, Nodegroup
+from sandbox.world.timeline import utc
 
 if TYPE_CHECKING:
     from sandbox.world.network import Subnet
@@ -21,6 +23,7 @@ FORGET_S = 3600.0  # EC2 shows a terminated instance for about an hour
 RETRY_S = 20.0
 MAX_RETRY_S = 300.0
 MAX_ACTIVITIES = 200
+SPOT_TAKEN = "Server.SpotInstanceTermination"  # EC2 writes no time to it
 
 
 def reconcile(world: World, group: Nodegroup) -> None:
@@ -181,14 +184,13 @@ def _launch(world: World, group: Nodegroup, name: str, subnet: Subnet) -> None:
 
 
 def _open_charges(world: World, group: Nodegroup, instance: Instance) -> None:
-    spot = group.capacity_type == "SPOT"
-    price = (
-        catalogue.spot_price(group.region, instance.type, instance.zone)
-        if spot
-        else catalogue.on_demand_price(group.region, instance.type)
-    )
+    machine = Charge("ec2_instance", instance.id, group.cluster, None, world.now)
+    if group.capacity_type == "SPOT":
+        machine.cost = partial(spot.cost, group.region, instance.type, instance.zone)
+    else:
+        machine.usd_per_hour = catalogue.on_demand_price(group.region, instance.type)
     disk = group.disk_size * catalogue.gp3_price(group.region) / catalogue.HOURS_PER_MONTH
-    world.ledger.open(Charge("ec2_instance", instance.id, group.cluster, price, world.now))
+    world.ledger.open(machine)
     world.ledger.open(Charge("ebs_volume", f"{instance.id}/system", group.cluster, round(disk, 8), world.now))
 
 
@@ -227,11 +229,12 @@ def drain(world: World, instance: Instance) -> None:
         api.drain(instance.node_name)
 
 
-def terminate(world: World, instance: Instance) -> None:
+def terminate(world: World, instance: Instance, reason: str = "") -> None:
     """End an instance now: its node leaves, billing stops, its capacity is free again. A second end changes nothing."""
     if not instance.is_live:
         return
     world.fleet.end(instance, world.now)
+    instance.end_reason = reason or f"User initiated ({utc(world.now):%Y-%m-%d %H:%M:%S} GMT)"
     api = world.api_of(instance)
     if instance.joined and api is not None:
         api.leave(instance.node_name)
@@ -245,9 +248,15 @@ def _terminated(instance: Instance) -> None:
     instance.state = "terminated"
 
 
-def end_one(world: World, group: Nodegroup, instance: Instance) -> Activity:
-    """Somebody (a person, or Spot) ends one instance; the group looks for a replacement soon after."""
+def end_with(world: World, group: Nodegroup, instance: Instance, reason: str = "") -> Activity:
+    """An instance ends now, and its group says so."""
     activity = _record(world, group, "Successful", f"Terminating EC2 instance: {instance.id}")
-    terminate(world, instance)
+    terminate(world, instance, reason)
+    return activity
+
+
+def end_one(world: World, group: Nodegroup, instance: Instance, reason: str = "") -> Activity:
+    """Somebody (a person, or Spot) ends one instance; the group looks for a replacement soon after."""
+    activity = end_with(world, group, instance, reason)
     world.schedule(world.now + RETRY_S, lambda: reconcile(world, group))
     return activity

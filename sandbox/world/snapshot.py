@@ -30,7 +30,7 @@ def snapshot(world: World) -> dict[str, Any]:
 
 def _cluster(world: World, cluster: Cluster) -> dict[str, Any]:
     api = world.apis.get(cluster.key)
-    inside = api.snapshot() if api is not None else {"nodes": [], "pods": []}
+    inside = api.snapshot() if api is not None else {"nodes": [], "pods": [], "workloads": []}
     return {
         "name": cluster.name,
         "region": cluster.region,
@@ -42,6 +42,7 @@ def _cluster(world: World, cluster: Cluster) -> dict[str, Any]:
         "nodegroups": [_group(group) for group in cluster.nodegroups.values()],
         "nodes": inside["nodes"],
         "pods": inside["pods"],
+        "workloads": inside["workloads"],
         "addons": [
             {"name": addon.name, "status": eks_addons.status_of(world, cluster, addon)[0], "version": addon.version}
             for addon in cluster.addons.values()

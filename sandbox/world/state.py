@@ -77,7 +77,7 @@ class Activity:
 class Instance:
     """An EC2 instance of a node group. `state`: pending, running, shutting-down, terminated.
 
-    `leaving`: its group has no place for it any more; it is drained, and billed until it ends.
+    `leaving`: its group has no place for it any more; it is drained, and billed until it ends. `end_reason`: EC2's words.
     """
 
     id: str
@@ -97,6 +97,7 @@ class Instance:
     joined: bool = False
     leaving: bool = False
     ended_at: float | None = None
+    end_reason: str = ""
 
     @property
     def is_live(self) -> bool:

@@ -12,6 +12,7 @@ from sandbox.world import (
     group_life,
     quotas,
 )
+from sandbox.world.api_servers import ApiServers, BuiltinServers
 from sandbox.world.armed import Armed
 from sandbox.world.aws_faults import AwsFaults
 from sandbox.world.bill import Ledger
@@ -63,7 +64,9 @@ class World:
         self.role_exists: Callable[[str], bool] = self._is_registered
         self.zones_without_eks = {"us-east-1e"}  # zone id use1-az3; its like in other regions has no offerings here
         self.clusters: dict[tuple[str, str], Cluster] = {}
+        self.api_servers: ApiServers = BuiltinServers()
         self.apis: dict[str, ClusterApi] = {}
+        self.past_groups: dict[str, Nodegroup] = {}  # Auto Scaling keeps the activities of deleted groups for six weeks
         self.fleet = Fleet()
         self.ledger = Ledger()
         self.gate = Gate()
@@ -180,7 +183,7 @@ class World:
 
     def start_api(self, cluster: Cluster) -> None:
         """The API server of a cluster comes up."""
-        api = ClusterApi(cluster.key, self, cluster.version)
+        api = self.api_servers.open(self, cluster)
         if cluster.request.get("bootstrapSelfManagedAddons", True):
             for name in eks_addons.SELF_MANAGED:
                 api.addon_installed(name)
@@ -191,6 +194,7 @@ class World:
         api = self.apis.pop(cluster.key, None)
         if api is not None:
             api.stop()
+        self.api_servers.end(cluster)
 
     def full_name(self, name: str) -> str:
         """The key of the one cluster that people call `name`: its name in EKS, or the name its owner gave it (a tag)."""
