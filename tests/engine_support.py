@@ -11,6 +11,7 @@ from redis import Redis
 from adapters.redis_store import (
     Measures,
     RedisAccounts,
+    RedisAllowances,
     RedisBeats,
     RedisCardStates,
     RedisClusters,
@@ -31,9 +32,10 @@ from domain.spec import ClusterSpec, cpu_group, gpu_group
 from domain.spending import month_spend
 from sandbox.memory_office import MemoryBeats, MemoryErrands, MemoryStoreFacts, MemorySwitches, MemoryTrail
 from sandbox.memory_records import MemoryAccounts, MemoryClusters
-from sandbox.memory_store import MemoryCardStates, MemoryDueSet, MemoryOnce
+from sandbox.memory_store import MemoryAllowances, MemoryCardStates, MemoryDueSet, MemoryOnce
 from services.ports import (
     Accounts,
+    Allowances,
     AuditEntry,
     Beats,
     CardStates,
@@ -115,6 +117,7 @@ class MemoryEngine:
         self.accounts: Accounts = MemoryAccounts(memory_clusters)
         self.cards: CardStates = MemoryCardStates()
         self.once: Once = MemoryOnce(self._clock)
+        self.allowances: Allowances = MemoryAllowances()
         self.trail: Trail = memory_trail
         self.switches: Switches = MemorySwitches(memory_trail)
         self.beats: Beats = MemoryBeats(self._clock)
@@ -141,6 +144,7 @@ class RedisEngine:
         self.accounts: Accounts = RedisAccounts(client)
         self.cards: CardStates = RedisCardStates(client)
         self.once: Once = RedisOnce(client)
+        self.allowances: Allowances = RedisAllowances(client)
         self.trail: Trail = RedisTrail(client)
         self.switches: Switches = RedisSwitches(client)
         self.beats: Beats = RedisBeats(client)
@@ -187,7 +191,7 @@ def stored_state(client: Redis) -> dict[str, Any]:
         if key.startswith(b"{raygpu}:op:"):
             continue
         kind = client.type(key)
-        if key.startswith(b"{raygpu}:namesakes:"):
+        if key.startswith((b"{raygpu}:namesakes:", b"{raygpu}:allowance:")):
             state[key] = client.zrange(key, 0, -1, withscores=True)
         elif kind == b"zset":
             state[key] = {member: rounded(at) for member, at in client.zrange(key, 0, -1, withscores=True)}

@@ -19,8 +19,8 @@ from werkzeug.wrappers import Request, Response
 
 from adapters.kube import Call, EksTokens, HttpWire, KubeApiServer
 from adapters.kube import wire as wire_module
+from adapters.kube.daemonsets import trouble
 from adapters.kube.nodes import amount, repaired
-from adapters.kube.plugins import trouble
 from domain.errors import Denied, Missing, OutsideError, Rejected, Taken, Throttled, Unavailable
 from domain.observation import ControlPlane
 from domain.spec import Taint
@@ -227,6 +227,86 @@ def test_a_server_that_does_not_answer_times_out(server: Server, monkeypatch: py
         HttpWire(EksTokens(SESSION)).send(server.plane(), Call("GET", "/x"))
     release.set()
     assert raised.value.reason == "TimedOut"
+
+
+def test_a_call_may_bear_its_own_silence(server: Server) -> None:
+    """A probe waits less long than the rest, and its timeout is Unavailable as any."""
+    release = threading.Event()
+    server.answer = lambda request: Response(str(release.wait(5)))
+    with pytest.raises(Unavailable) as raised:
+        HttpWire(EksTokens(SESSION)).send(server.plane(), Call("GET", PROXIED, read_s=0.2))
+    release.set()
+    assert raised.value.reason == "TimedOut"
+
+
+PROXIED = "/api/v1/namespaces/a/services/head-svc:8265/proxy/api/jobs/"
+
+
+def test_a_proxied_path_arrives_with_its_slashes(server: Server) -> None:
+    """The client's own proxy methods write api%2Fjobs (kubernetes-client/python#2158); the query is encoded as usual."""
+    seen: list[str] = []
+    server.answer = lambda request: seen.append(request.environ["REQUEST_URI"]) or Response("[]")
+    HttpWire(EksTokens(SESSION)).send(server.plane(), Call("GET", PROXIED, {"filter_predicates": "!="}))
+    assert seen == [f"{PROXIED}?filter_predicates=%21%3D"]
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/openmetrics-text; version=1.0.0", "text/plain; version=0.0.4", "", "x/y"]
+)
+def test_a_body_of_any_type_comes_back_as_it_is(server: Server, kind: str) -> None:
+    """Byte by byte: JSON is not turned into Python's idea of it, metrics are not refused; what is wanted is asked for."""
+    body = b'{"a": null, "b": true}\n\xff'
+    wanted: list[str] = []
+    server.answer = lambda request: wanted.append(request.headers["Accept"]) or Response(body, content_type=kind)
+    assert HttpWire(EksTokens(SESSION)).send(server.plane(), Call("GET", PROXIED, accept="text/plain")) == body
+    assert wanted == ["text/plain"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "reason", "words"),
+    [
+        (Response("Unauthorized: Missing authentication token", 401), Unavailable, "TokenAsked", "token"),
+        (Response("no", 403), Unavailable, "TokenAsked", "token"),
+        (Response("404: Not Found", 404), Unavailable, "ProxiedFault", "404"),
+        (Response("Serve dependencies are not installed.", 501), Unavailable, "NotImplemented", "not offer"),
+        (Response("boom", 500), Unavailable, "ProxiedFault", "500"),
+        (Response("", 302), Unavailable, "ProxiedFault", "302"),
+        (
+            status(503, "ServiceUnavailable", "dial tcp 10.0.0.1:8265: i/o timeout"),
+            Unavailable,
+            "ProxyFailed",
+            "groups",
+        ),
+        (status(502, "BadGateway", "connection reset"), Unavailable, "ProxyFailed", "groups"),
+        (status(401, "Unauthorized", "Unauthorized"), Unavailable, "Unauthorized", "access entry"),
+        (status(403, "Forbidden", "services/proxy is forbidden"), Denied, "Forbidden", "access policy"),
+        (status(404, "NotFound", 'services "x" not found'), Missing, "NotFound", "not found"),
+    ],
+)
+def test_who_refuses_behind_the_proxy_is_told_apart(
+    server: Server, answer: Response, error: type[OutsideError], reason: str, words: str
+) -> None:
+    """With a Status object the API server speaks, else what runs behind it: each has another remedy."""
+    server.answer = lambda request: answer
+    with pytest.raises(error, match=words) as raised:
+        HttpWire(EksTokens(SESSION)).send(server.plane(), Call("GET", PROXIED))
+    assert raised.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("path", "proxied"),
+    [
+        (PROXIED, True),
+        ("/api/v1/namespaces/a/pods/x:9400/proxy/metrics", True),
+        ("/api/v1/namespaces/a/pods/x/proxy", True),
+        ("/api/v1/namespaces/a/pods/proxy", False),
+        ("/api/v1/namespaces/proxy/pods/x/log", False),
+        ("/apis/ray.io/v1/rayclusters", False),
+    ],
+)
+def test_which_calls_are_proxied(path: str, proxied: bool) -> None:
+    """By the subresource, not by a word in the path."""
+    assert Call("GET", path).is_proxied is proxied
 
 
 def test_nobody_listening_is_unreachable() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aws_rig import AT, REGION, SPEC, Stubs, stubbed
 
-from adapters.prices import FRESH_S, RETRY_S, AwsPrices
+from adapters.prices import FRESH_S, RETRY_S, SPOT_FRESH_S, AwsPrices
 from domain.money import Price, quote
+from domain.observation import SpotPrice
 
 
 class Hands:
@@ -40,15 +42,16 @@ def test_a_live_price_has_its_source_and_date_and_is_kept_for_a_day() -> None:
     clock = Hands()
     with stubbed() as aws:
         prices = AwsPrices(aws.session, clock)
-        for usd in ("1.0060000000", "0.1000000000", "0.0800000000"):
+        for usd in ("1.0060000000", "0.1000000000", "0.0800000000", "0.0450000000"):
             says(aws, sku(usd))
         found = prices.look_up(REGION, ("g5.xlarge",), None)
         assert found.of("g5.xlarge") == Price("g5.xlarge", 1.006, "hour", "AWS Price List", "2026-11-23")
         assert (found.control_plane.usd, found.storage.usd, found.storage.unit) == (0.1, 0.08, "GB-month")
+        assert found.nat is not None and (found.nat.usd, found.nat.unit) == (0.045, "hour")
         clock.at += FRESH_S - 1
         assert prices.look_up(REGION, ("g5.xlarge",), None) == found
         clock.at += 2
-        for usd in ("2.0", "0.1", "0.08"):
+        for usd in ("2.0", "0.1", "0.08", "0.045"):
             says(aws, sku(usd))
         assert prices.look_up(REGION, ("g5.xlarge",), None).instances[0].usd == 2.0
 
@@ -61,7 +64,7 @@ def test_the_filters_leave_one_sku() -> None:
         client.meta.events.register(
             "provide-client-params.pricing.GetProducts", lambda params, **_: asked.append(params)
         )
-        for _ in range(3):
+        for _ in range(4):
             says(aws, sku("1.0"))
         AwsPrices(aws.session, Hands()).look_up("eu-west-1", ("g5.xlarge",), None)
     fields = {row["Field"]: row["Value"] for row in asked[0]["Filters"]}
@@ -77,7 +80,8 @@ def test_the_filters_leave_one_sku() -> None:
         "productFamily": "Compute Instance",
     }
     assert {"Type": "CONTAINS", "Field": "usagetype", "Value": "AmazonEKS-Hours:perCluster"} in asked[1]["Filters"]
-    assert [row["ServiceCode"] for row in asked] == ["AmazonEC2", "AmazonEKS", "AmazonEC2"]
+    assert [row["ServiceCode"] for row in asked] == ["AmazonEC2", "AmazonEKS", "AmazonEC2", "AmazonEC2"]
+    assert {"Type": "CONTAINS", "Field": "usagetype", "Value": "NatGateway-Hours"} in asked[3]["Filters"]
 
 
 def test_two_skus_or_none_are_no_price() -> None:
@@ -87,8 +91,8 @@ def test_two_skus_or_none_are_no_price() -> None:
         says(aws, sku("0.0000000000"), sku("0.0", "1.006"))
         says(aws, sku("1.0"), sku("2.0"))
         says(aws)
-        says(aws, sku("0.1"))
-        says(aws, sku("0.08"))
+        for usd in ("0.1", "0.08", "0.045"):
+            says(aws, sku(usd))
         found = prices.look_up(REGION, ("g5.xlarge", "g5.2xlarge", "p5e.48xlarge"), None)
     assert (found.instances[0].usd, found.instances[0].source) == (1.006, "AWS Price List")
     assert (found.instances[1].usd, found.instances[1].as_of) == (1.212, "2026-07-20")
@@ -101,8 +105,8 @@ def test_pages_of_products_are_followed() -> None:
     with stubbed() as aws:
         says(aws, sku("1.0"), NextToken="n")
         says(aws, sku("2.0"))
-        says(aws, sku("0.1"))
-        says(aws, sku("0.08"))
+        for usd in ("0.1", "0.08", "0.045"):
+            says(aws, sku(usd))
         found = AwsPrices(aws.session, Hands()).look_up(REGION, ("bogus.1",), None)
     assert found.instances[0].usd is None
 
@@ -115,6 +119,7 @@ def test_a_failing_price_list_never_raises_and_is_not_asked_at_once_again() -> N
         for _ in range(2):
             fails(aws)
         says(aws, "no json")
+        says(aws, sku("0.045"))
         found = prices.look_up(REGION, ("g5.xlarge",), None)
         first = found.instances[0]
         assert (first.usd, first.as_of) == (1.006, "2026-07-20") and "Throttled" in first.source
@@ -132,11 +137,11 @@ def test_the_last_live_price_is_better_than_the_table() -> None:
     clock = Hands()
     with stubbed() as aws:
         prices = AwsPrices(aws.session, clock)
-        for usd in ("0.9", "0.1", "0.08"):
+        for usd in ("0.9", "0.1", "0.08", "0.045"):
             says(aws, sku(usd))
         prices.look_up(REGION, ("g5.xlarge",), None)
         clock.at += 2 * FRESH_S
-        for _ in range(3):
+        for _ in range(4):
             fails(aws)
         old = prices.look_up(REGION, ("g5.xlarge",), None).instances[0]
         assert (old.usd, old.as_of) == (0.9, "2026-11-23")
@@ -179,13 +184,13 @@ def test_extended_support_is_added_to_the_control_plane() -> None:
     """A version in extended support costs both lines of AWS's bill; one in standard support only the first."""
     with stubbed() as aws:
         _version(aws, "EXTENDED_SUPPORT")
-        for usd in ("0.1", "0.5", "0.08"):
+        for usd in ("0.1", "0.5", "0.08", "0.045"):
             says(aws, sku(usd))
         prices = AwsPrices(aws.session, Hands())
         assert prices.look_up(REGION, (), "1.32").control_plane.usd == 0.6
     with stubbed() as aws:
         _version(aws, "STANDARD_SUPPORT")
-        for usd in ("0.1", "0.08"):
+        for usd in ("0.1", "0.08", "0.045"):
             says(aws, sku(usd))
         assert AwsPrices(aws.session, Hands()).look_up(REGION, (), "1.32").control_plane.usd == 0.1
 
@@ -194,7 +199,77 @@ def test_an_unknown_support_status_is_an_unknown_price() -> None:
     """Where nobody says which of the two prices holds, the cheaper one is not assumed."""
     with stubbed() as aws:
         aws.fails("eks", "describe_cluster_versions", "AccessDeniedException", status=403)
-        for usd in ("0.1", "0.08"):
+        for usd in ("0.1", "0.08", "0.045"):
             says(aws, sku(usd))
         found = AwsPrices(aws.session, Hands()).look_up(REGION, (), "1.32")
     assert found.control_plane.usd is None and "unknown" in found.control_plane.source
+
+
+ZONE = "us-west-2a"
+SINCE = AT.timestamp() + 1800
+
+
+def tells(aws: Stubs, *prices: tuple[float, str], since: float = SINCE, token: str | None = None, **more: Any) -> None:
+    """The next call asks for the history of that zone since then; EC2 answers, the newest first."""
+    rows = [
+        {
+            "InstanceType": "g5.xlarge",
+            "AvailabilityZone": ZONE,
+            "SpotPrice": usd,
+            "Timestamp": AT + timedelta(hours=hours),
+        }
+        for hours, usd in prices
+    ]
+    asked = {
+        "InstanceTypes": ["g5.xlarge"],
+        "ProductDescriptions": ["Linux/UNIX"],
+        "AvailabilityZone": ZONE,
+        "StartTime": datetime.fromtimestamp(since, UTC),
+        **more,
+    }
+    aws.says("ec2", "describe_spot_price_history", {"SpotPriceHistory": rows, "NextToken": token or ""}, asked)
+
+
+def at(hours: float, usd: float) -> SpotPrice:
+    """A price so many hours after AT."""
+    return SpotPrice(AT.timestamp() + 3600 * hours, usd)
+
+
+def test_spot_prices_come_oldest_first_over_all_pages_from_the_one_in_force() -> None:
+    """Of the prices before `since` only the last counts."""
+    with stubbed() as aws:
+        tells(aws, (3, "0.5"), (1, "0.45"), token="n")
+        tells(aws, (0.4, "0.4"), (-1, "0.3"), NextToken="n")
+        found = AwsPrices(aws.session, Hands()).spot(REGION, ZONE, "g5.xlarge", SINCE)
+    assert found == (at(0.4, 0.4), at(1, 0.45), at(3, 0.5))
+
+
+def test_clusters_of_one_zone_ask_once_and_two_minutes_later_anew() -> None:
+    """A later `since` is answered from the same history, an earlier one is not."""
+    clock = Hands()
+    with stubbed() as aws:
+        prices = AwsPrices(aws.session, clock)
+        tells(aws, (1, "0.45"), (0, "0.4"))
+        assert prices.spot(REGION, ZONE, "g5.xlarge", SINCE) == (at(0, 0.4), at(1, 0.45))
+        clock.at += SPOT_FRESH_S - 1
+        assert prices.spot(REGION, ZONE, "g5.xlarge", SINCE + 3600) == (at(1, 0.45),)
+        tells(aws, (0, "0.4"), since=SINCE - 60)
+        assert prices.spot(REGION, ZONE, "g5.xlarge", SINCE - 60) == (at(0, 0.4),)
+        clock.at += SPOT_FRESH_S
+        tells(aws, (2, "0.6"), (0, "0.4"))
+        assert prices.spot(REGION, ZONE, "g5.xlarge", SINCE) == (at(0, 0.4), at(2, 0.6))
+
+
+def test_an_old_spot_history_does_not_stand_in_for_an_answer() -> None:
+    """It may lack a change of price: nothing is told until EC2 answers again."""
+    clock = Hands()
+    with stubbed() as aws:
+        prices = AwsPrices(aws.session, clock)
+        tells(aws, (0, "0.4"))
+        prices.spot(REGION, ZONE, "g5.xlarge", SINCE)
+        clock.at += SPOT_FRESH_S
+        aws.fails("ec2", "describe_spot_price_history", "RequestLimitExceeded", status=503)
+        tells(aws, (1, "no number"))
+        assert prices.spot(REGION, ZONE, "g5.xlarge", SINCE) == prices.spot(REGION, ZONE, "g5.xlarge", SINCE) == ()
+        tells(aws)
+        assert prices.spot(REGION, ZONE, "g5.xlarge", SINCE) == ()

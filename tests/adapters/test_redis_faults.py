@@ -35,7 +35,7 @@ from tests.engine_support import AUDIT, TOLD, LossyProxy, RedisEngine, approved,
 
 SCRIPTS = (
     "add", "save", "quarantine", "reindex", "recount", "wake", "claim", "beat", "done", "overdue", "put_card", "first",
-    "freeze", "put_beat", "beats", "put_errand", "take_errand",
+    "freeze", "put_beat", "beats", "put_errand", "take_errand", "wake_many", "allow", "installed",
 )  # fmt: skip
 FREEZE = Freeze("U0CAROL", 1.0, "why")
 ERRAND = Errand("e-1", "doctor", "U0CAROL", "C0RAYGPU", "https://slack.test/r", "op-9")
@@ -81,6 +81,10 @@ def _loops(engine: RedisEngine) -> dict[str, str]:
     return {name: beat.detail for name, beat in engine.beats.read().items()}
 
 
+def _taken_place(engine: RedisEngine) -> None:
+    assert engine.allowances.take("steps", "demo-1", 2, 3600, 900.0)
+
+
 def _corrupt(engine: RedisEngine) -> None:
     engine.client.hset(RECORDS, "demo-9", b"junk")
 
@@ -120,6 +124,13 @@ CASES = {
     "take_errand": Case(_errand, lambda engine, _: engine.errands.take("e-1")),
     "take_errand of another": Case(lambda engine: None, lambda engine, _: engine.errands.take("e-1")),
     "first": Case(lambda engine: None, lambda engine, _: engine.once.first("tick", 60)),
+    "wake_many": Case(_held, lambda engine, _: engine.due.wake_many(["demo-1", "demo-2", "demo-3"])),
+    "allow": Case(_taken_place, lambda engine, _: engine.allowances.take("steps", "demo-2", 2, 3600, 1000.0)),
+    "allow where no place is left": Case(
+        _taken_place, lambda engine, _: engine.allowances.take("steps", "demo-2", 1, 3600, 1000.0)
+    ),
+    "installed": Case(lambda engine: None, lambda engine, _: engine.switches.installed_at(1000.5)),
+    "freeze of the halt": Case(lambda engine: None, lambda engine, _: engine.switches.set_halt(FREEZE, "op-1", AUDIT)),
 }
 
 

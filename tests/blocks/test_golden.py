@@ -3,16 +3,19 @@ then read the difference before it is committed."""
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from card_samples import NOW, in_phase, requested
+from idle_samples import LATER, RULES, day, idle, keep, sent, told, unseen, wasted, watch, week
 
-from blocks import change_form, help, home, listing, modals, notices
+from blocks import change_form, digests, evidence, help, home, listing, modals, notices, reminders
 from blocks.cards import cluster_card
 from domain.cluster import BudgetLine, Phase, Requirement
 from domain.request import CreateOptions
+from domain.watch import Kind
 
 GOLDEN = Path(__file__).parent / "golden"
 CHOICES = (modals.Choice("g5.xlarge", 1, "a10g", 1.006), modals.Choice("p5.48xlarge", 8, "h100", None))
@@ -43,6 +46,9 @@ DESK = home.Desk(
         BudgetLine("speech", "2026-11", 500.0, None, 65.0, 0.0),
     ),
 )
+PARKING = idle(told=(told(1), told(3, step="park", act_at=LATER + 1800)))
+ENDING = replace(idle(), expires_at=LATER + 7200)
+SLEEPING = replace(in_phase(Phase.PARKED), watch=watch())
 CARDS = {
     "awaiting_approval": lambda: cluster_card(in_phase(Phase.AWAITING_APPROVAL), NOW + 120),
     "provisioning": lambda: cluster_card(in_phase(Phase.PROVISIONING), NOW + 700),
@@ -57,6 +63,18 @@ CARDS = {
     "ready_notice": lambda: notices.notice(in_phase(Phase.READY), "ready", ("U0ALICE",), NOW + 1500),
     "list": lambda: listing.cluster_list((in_phase(Phase.READY), in_phase(Phase.TROUBLE)), "all"),
     "help": help.overview,
+    "idle": lambda: reminders.idle_message(PARKING, RULES, LATER),
+    "idle_warm": lambda: reminders.idle_message(idle(Kind.WARM), RULES, LATER),
+    "unseen": lambda: reminders.idle_message(unseen(), RULES, LATER),
+    "broken": lambda: reminders.idle_message(wasted(), RULES, LATER),
+    "kept": lambda: reminders.idle_message(keep(idle(), "the demo is on Monday"), RULES, LATER),
+    "nudge": lambda: reminders.nudge(PARKING, sent(step="park", act_at=LATER + 3600), LATER),
+    "expires": lambda: reminders.nudge(ENDING, sent("expires-2h", step="delete", act_at=LATER + 7200), LATER),
+    "deletes": lambda: reminders.nudge(SLEEPING, sent("deletes-24h", step="delete", act_at=LATER + 86400), LATER),
+    "why": lambda: evidence.page(unseen(), LATER + 120),
+    "keep_modal": lambda: modals.keep_modal(modals.Keeping(idle(), LATER + 86400, LATER, channel="D0", key="1.2.abc")),
+    "daily": lambda: digests.daily(day(), LATER),
+    "weekly": lambda: digests.weekly(week(), LATER),
 }
 
 

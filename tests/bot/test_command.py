@@ -55,10 +55,20 @@ def test_help_lists_the_commands() -> None:
 
 
 def test_an_unknown_kubernetes_is_refused() -> None:
-    """What the sandbox cannot do yet it says before it starts anything."""
-    done = raygpu("sandbox", "--headless", "--kubernetes", "real")
+    """What the sandbox cannot do it says before it starts anything."""
+    done = raygpu("sandbox", "--headless", "--kubernetes", "imaginary")
     assert done.returncode == 2
     assert "builtin" in done.stderr
+
+
+def test_a_real_kubernetes_that_is_not_built_is_one_sentence(tmp_path: Path) -> None:
+    """Without its programs the sandbox says how to build them, and has started nothing."""
+    nowhere = {"XDG_CACHE_HOME": str(tmp_path), "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
+    done = raygpu("sandbox", "--headless", "--kubernetes", "real", **nowhere)
+    assert done.returncode == 1
+    assert "make kubernetes" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.glob("raygpu-sandbox-*")) == []
 
 
 def test_an_image_without_the_sandbox_has_every_other_command() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 from bot.config import Config, ConfigError, load
-from domain.rules import Allowance, ApprovalRule, Rules
+from domain.rules import Allowance, ApprovalRule, Idle, IdlePolicy, Rules
 from sandbox.local import CONFIG
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
@@ -68,6 +69,10 @@ def test_the_documented_example_loads_and_means_what_it_says(tmp_path: Path) -> 
     assert rules.quotas.users["U0CAROL"] == Allowance(10, 64)
     assert (rules.budgets.team, rules.budgets.teams["vision"], rules.budgets.second_tier) == (10000, 25000, "leads")
     assert (rules.approvals_channel, rules.language) == ("C0APPROVE", "en")
+    assert rules.idle.policy == replace(IdlePolicy(), automatic="park")
+    assert rules.idle.of("vision") == replace(IdlePolicy(), automatic="delete", delete_after_s=48 * 3600)
+    assert (rules.idle.prometheus, rules.idle.digest_channel) == ("monitoring/prometheus-server:80", "C0RAYGPU")
+    assert (rules.idle.shadow_s, rules.idle.actions_per_hour, rules.idle.exporter) == (14 * 86400, 5, True)
 
 
 def test_the_example_and_the_table_name_every_field() -> None:
@@ -127,6 +132,26 @@ SHAPES = [
     ("approvers: [U0BOB]\nadmins: [U0BOB]\napprovers: [U0ALICE]", 3, "approvers stands there a second time"),
     ("limits:\n  max_nodes: 1\n  max_nodes: 2", 3, "limits.max_nodes stands there a second time"),
     ("approval:\n  - approvals: 1\n    group: leads\n  -", 4, "approval[1] has no value"),
+    ("idle:\n  automatic: on", 2, "idle.automatic: it is one of off, park and delete"),
+    ("idle:\n  automatic: parc", 2, "it is one of off, park and delete"),
+    ("idle:\n  automatic: [park]", 2, "it is one of off, park and delete"),
+    ("idle:\n  at_expiry: keep", 2, "idle.at_expiry: it is one of"),
+    ("idle:\n  window: long", 2, "idle.window: “long” is not a time span"),
+    ("idle:\n  window: 60", 2, "idle.window must be text"),
+    ("idle:\n  day: [8]", 2, "idle.day: it takes two hours"),
+    ("idle:\n  day: [8, 25]", 2, "idle.day[1] must be at most 24"),
+    ("idle:\n  day: [8, 20.5]", 2, "idle.day[1] must be a whole number"),
+    ("idle:\n  steps_usd: 25", 2, "idle.steps_usd must be a list"),
+    ("idle:\n  first_usd: -1", 2, "idle.first_usd must be at least 0"),
+    ("idle:\n  notices: 0", 2, "idle.notices must be at least 1"),
+    ("idle:\n  exporter: maybe", 2, "idle.exporter must be true or false"),
+    ("idle:\n  prometheus: prometheus", 2, "“prometheus” is not http(s)://… or namespace/service:port"),
+    ("idle:\n  prometheus: http://user:word@prometheus", 2, "is not http(s)://…"),
+    ("idle:\n  digest_channel: '#gpu'", 2, "“#gpu” is not a Slack channel id"),
+    ("idle:\n  actions_per_hour: many", 2, "must be a whole number"),
+    ("idle:\n  autmatic: park", 2, "did you mean “automatic”"),
+    ("idle:\n  teams:\n    vision:\n      shadow: 1d", 4, "idle.teams.vision.shadow is no field"),
+    ("idle:\n  teams:\n    vision: {grace: soon}", 3, "idle.teams.vision.grace: “soon” is not a time span"),
     ("a: [unclosed", 1, "it is not YAML"),
     ("a: 1\n---\nb: 2", 2, "it is not YAML"),
     ("12: x", 1, "12"),
@@ -179,6 +204,22 @@ BETWEEN = [
     ("limits:\n  default_ttl: 10m", 2, "shorter than the shortest lifetime", ""),
     ("create:\n  - max_ttl: 8d", 2, "8d is longer than `limits.max_ttl`, 7d", ""),
     ("create:\n  - max_nodes: 9", 2, "9 is more than `limits.max_nodes`, 8", ""),
+    ("idle:\n  window: 14m", 2, "14m is shorter than the shortest window, 15m", ""),
+    ("idle:\n  dear_window: 0h", 2, "0h is shorter than the shortest dear_window, 15m", ""),
+    ("idle:\n  grace: 29m", 2, "29m is shorter than the shortest grace, 30m", ""),
+    ("idle:\n  delete_after: 59m", 2, "59m is shorter than the shortest, 1h", ""),
+    ("idle:\n  dear_window: 2h", 2, "2h is longer than `window`", ""),
+    ("idle:\n  latest: 30m", 2, "30m is shorter than `window`", ""),
+    ("idle:\n  steps_usd: [25, 10]", 2, "the sums must rise", ""),
+    ("idle:\n  steps_usd: [25, 25]", 2, "the sums must rise", ""),
+    ("idle:\n  day: [20, 8]", 2, "not from 20 to 8", ""),
+    ("idle:\n  teams:\n    vision:\n      window: 5m", 4, "idle.teams.vision.window: 5m is shorter", ""),
+    (
+        "teams:\n  vision: [U0BOB]\nidle:\n  teams:\n    vison: {grace: 2h}",
+        5,
+        "“vison” is not among `teams`",
+        "“vision”",
+    ),
 ]
 
 
@@ -189,6 +230,43 @@ def test_parts_that_do_not_fit_together_are_told_with_their_line(
     """Unknown names come with the nearest known one; rules and bounds that cannot work are named."""
     [(at, sentence)] = faults(tmp_path, content)
     assert (at, told in sentence, hint in sentence) == (line, True, True), sentence
+
+
+def test_what_idleness_leaves_out_is_as_raygpu_comes(tmp_path: Path) -> None:
+    """Without the section, or with an empty one, the domain's own defaults hold; the shadow is two weeks."""
+    assert loaded(tmp_path, "").rules().idle == loaded(tmp_path, "idle: {}").rules().idle == Idle()
+
+
+def test_a_bare_off_is_off(tmp_path: Path) -> None:
+    """YAML reads it as false; people mean the word."""
+    policy = loaded(tmp_path, "idle: {automatic: off, at_expiry: off}").rules().idle.policy
+    assert (policy.automatic, policy.at_expiry) == ("off", "off")
+
+
+def test_a_team_has_its_own_rules_over_those_of_the_installation(tmp_path: Path) -> None:
+    """What a team leaves out is as the installation has it, not as raygpu comes."""
+    content = (
+        "idle:\n  automatic: park\n  first_usd: 7\n  grace: 2h\n  day: [9, 18]\n"
+        "  teams:\n    vision: {automatic: off, notices: 3}\n"
+    )
+    idle = loaded(tmp_path, content).rules().idle
+    vision, others = idle.of("vision"), idle.of("speech")
+    assert (others.automatic, others.park_notices) == ("park", 2)
+    assert (vision.automatic, vision.park_notices) == ("off", 3)
+    for policy in (vision, others):
+        assert (policy.first_usd, policy.grace_s, policy.day_from, policy.day_to) == (7, 7200, 9, 18)
+        assert (policy.window_s, policy.latest_s, policy.steps_usd) == (3600, 8 * 3600, (25, 100, 250))
+
+
+@pytest.mark.parametrize(
+    "store",
+    ["http://prometheus.monitoring:9090", "https://metrics.example/select/0/prometheus", "monitoring/prom:9090"],
+)
+def test_where_a_metrics_store_may_be(tmp_path: Path, store: str) -> None:
+    """Outside, or a service of the cluster by namespace, name and port."""
+    assert loaded(tmp_path, f"idle: {{prometheus: '{store}', shadow: 0d}}").rules().idle == Idle(
+        prometheus=store, shadow_s=0
+    )
 
 
 def test_all_faults_come_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_a_store_that_is_down_stops_no_loop() -> None:
 
 
 def test_the_tick_beats_when_it_was_done(clockwork: Clockwork) -> None:
-    """Overdue ids are sent, the tick is heard of, and both chores go out at the start with their periods."""
+    """Overdue ids are sent, the tick is heard of, and all chores go out at the start with their periods."""
     beats = Beats()
     running = ticks(clockwork, beats)
     running.start()
@@ -101,7 +101,7 @@ def test_the_tick_beats_when_it_was_done(clockwork: Clockwork) -> None:
     running.stop()
     assert running.healthy()
     assert beats.put_[0] == (TICK, "")
-    assert clockwork.chores == {("pulse", 30.0), ("sweep", 3600.0)}
+    assert clockwork.chores == {("pulse", 30.0), ("sweep", 3600.0), ("digest", 60.0)}
 
 
 def test_a_tick_that_failed_is_not_heard_of(clockwork: Clockwork) -> None:

@@ -15,13 +15,24 @@ from adapters.eks import EksAddons, EksControlPlanes, EksNodeGroups
 from adapters.eks_access import EksAccessEntries
 from adapters.fleet import EksFleet
 from adapters.foundation import FoundationStack
+from adapters.instances import Ec2Instances
 from adapters.leftovers import AwsLeftovers
 from adapters.prices import AwsPrices
 from sandbox.aws import AwsServer
 from sandbox.aws_moto import MotoNetwork
 from sandbox.memory import MemoryAws
 from sandbox.world.world import World
-from services.ports import AccessEntries, Addons, Capacity, ControlPlanes, Fleet, Leftovers, NodeGroups, Prices
+from services.ports import (
+    AccessEntries,
+    Addons,
+    Capacity,
+    ControlPlanes,
+    Fleet,
+    Instances,
+    Leftovers,
+    NodeGroups,
+    Prices,
+)
 
 START, REGION, ACCOUNT = 1_795_000_000.0, "us-west-2", "111122223333"
 
@@ -50,6 +61,7 @@ class Door:
     prices: Prices
     leftovers: Leftovers
     fleet: Fleet
+    instances: Instances
 
     def wait(self, seconds: float) -> None:
         """Lets that much of the world's time pass."""
@@ -78,6 +90,7 @@ def memory() -> Iterator[Door]:
         aws.prices,
         aws.leftovers,
         aws.fleet,
+        aws.instances,
     )
 
 
@@ -100,6 +113,7 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
             AwsPrices(session, WorldTime(world)),
             AwsLeftovers(session),
             EksFleet(session),
+            Ec2Instances(session),
         )
     finally:
         server.stop()

@@ -9,7 +9,19 @@ from typing import Any
 
 import boto3
 
-from adapters.kube import Call, EksTokens, HttpWire, KubeApiServer, KubeDevicePluginSets, KubeSmokePods, Wire
+from adapters.kube import (
+    Call,
+    EksTokens,
+    HttpWire,
+    KubeApiServer,
+    KubeDevicePluginSets,
+    KubeExporterSets,
+    KubeGpuPods,
+    KubeGpuScrapes,
+    KubeRays,
+    KubeSmokePods,
+    Wire,
+)
 from domain.observation import ControlPlane
 from sandbox.kubernetes import KubernetesServer
 from sandbox.memory_kube import MemoryWire
@@ -91,7 +103,11 @@ class Doors:
         self.between: Callable[[Call], None] = lambda call: None
         self.server = KubeApiServer(self)
         self.plugins = KubeDevicePluginSets(self)
-        self.smoke = KubeSmokePods(self)
+        self.smoke = KubeSmokePods(self, now=lambda: world.now)
+        self.exporters = KubeExporterSets(self)
+        self.gpu_pods = KubeGpuPods(self)
+        self.rays = KubeRays(self)
+        self.scrapes = KubeGpuScrapes(self, now=lambda: world.now, passed=lambda: world.now)
 
     def send(self, plane: ControlPlane, call: Call) -> bytes:
         self.between(call)

@@ -187,6 +187,38 @@ def test_overdue_is_oldest_first_and_limited(engine: Engine) -> None:
     assert engine.due.overdue(10) == ("demo-2", "demo-3", "demo-1")
 
 
+def test_wake_many_is_each_of_them_woken(engine: Engine) -> None:
+    """More than one page of ids: the free are due at once, the held when their visit ends, and none is put off."""
+    ids = [f"demo-{number}" for number in range(1201)]
+    engine.due.wake("demo-7")
+    lease = claimed(engine, cluster_id="demo-7")
+    engine.due.wake("demo-9", 600)
+    engine.due.wake_many(ids)
+    assert set(engine.due.overdue(2000)) == set(ids) - {"demo-7"}
+    assert engine.due.done(lease, None, True)
+    assert set(engine.due.overdue(2000)) == set(ids)
+
+
+def test_wake_many_of_nobody_is_no_fault(engine: Engine) -> None:
+    """An installation without clusters."""
+    engine.due.wake_many([])
+    assert engine.due.overdue(10) == ()
+
+
+def test_wake_many_costs_one_call_for_each_500(valkey_url: str) -> None:
+    """As the server itself counts them: 1, 500, 501 and 1200 ids are 1, 1, 2 and 3 scripts."""
+    client = Redis.from_url(valkey_url)
+    due = RedisEngine(client).due
+    due.wake_many(["warm"])  # from here on the server knows the script
+    for number, calls in ((1, 1), (500, 1), (501, 2), (1200, 3)):
+        client.config_resetstat()
+        due.wake_many([f"demo-{one}" for one in range(number)])
+        counted = {name: stats["calls"] for name, stats in client.info("commandstats").items()}
+        assert counted.get("cmdstat_evalsha") == calls, counted
+        assert len(due.overdue(2000)) == number + 1
+    client.close()
+
+
 IDS = st.sampled_from(["demo-1", "demo-2"])
 OWNERS = st.sampled_from(["worker-a", "worker-b"])
 
@@ -229,6 +261,12 @@ class DueSetMachine(RuleBasedStateMachine):
     def wake(self, cluster_id: str, delay: float) -> None:
         self.engine.due.wake(cluster_id, delay)
         self.of(cluster_id).promises.append(self.now + delay)
+
+    @rule(cluster_ids=st.lists(IDS, max_size=3))
+    def wake_many(self, cluster_ids: list[str]) -> None:
+        self.engine.due.wake_many(cluster_ids)
+        for cluster_id in cluster_ids:
+            self.of(cluster_id).promises.append(self.now)
 
     @rule(target=leases, cluster_id=IDS, owner=OWNERS)
     def claim(self, cluster_id: str, owner: str):

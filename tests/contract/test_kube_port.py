@@ -6,7 +6,7 @@ import pytest
 from kube_doors import WORKER, Doors, KubeIsland, in_memory, over_https
 
 from adapters.kube import Call
-from domain.errors import Denied, Missing, Taken, Throttled, Unavailable
+from domain.errors import Denied, Missing, Rejected, Taken, Throttled, Unavailable
 from domain.observation import ABSENT, DevicePlugin, DevicePluginSpec, Node, SmokePod
 from domain.spec import Taint
 from services.ports import ApiServer, DevicePluginSets, SmokePods
@@ -383,8 +383,15 @@ class TestErrors:
         assert issubclass(Throttled, Unavailable)
         grow(doors)
         names = [p["name"] for p in doors.world.api.snapshot()["pods"] if p["name"].startswith("coredns")]
-        body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {}}
-        path = "/api/v1/namespaces/kube-system/pods"
-        doors.send(doors.plane, Call("POST", f"{path}/{names[0]}/eviction", body=body))
+        with pytest.raises(Rejected, match="name in URL does not match name in Eviction object"):
+            doors.send(doors.plane, evict(names[0], ""))
+        doors.send(doors.plane, evict(names[0], names[0]))
         with pytest.raises(Throttled):
-            doors.send(doors.plane, Call("POST", f"{path}/{names[1]}/eviction", body=body))
+            doors.send(doors.plane, evict(names[1], names[1]))
+
+
+def evict(pod: str, named: str) -> Call:
+    """An eviction of that pod whose object names that one."""
+    metadata = {"name": named, "namespace": "kube-system"}
+    body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata}
+    return Call("POST", f"/api/v1/namespaces/kube-system/pods/{pod}/eviction", body=body)

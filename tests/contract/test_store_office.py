@@ -3,13 +3,15 @@
 from dataclasses import replace
 
 import pytest
+from redis import Redis
 
+from adapters.redis_store.scripts import FREEZE, HALT, INSTALLED
 from domain.errors import Exceeded, Outdated, Taken
 from domain.observation import ABSENT
 from domain.quotas import ALL, CLUSTERS, Limit
 from domain.rules import Freeze
 from services.ports import AuditEntry, Errand, Writ
-from tests.engine_support import AUDIT, Engine, approved, sample
+from tests.engine_support import AUDIT, Engine, RedisEngine, approved, sample
 
 ERRAND = Errand("e-1", "doctor", "U0CAROL", "C0RAYGPU", "https://slack.test/r", "op-9", {"name": "demo <&>"})
 FROZEN = Freeze("U0CAROL", 1_800_000_000.5, "billing looks odd")
@@ -60,6 +62,76 @@ def test_brake_is_pulled_and_lifted_with_its_audit(engine: Engine) -> None:
     assert engine.switches.freeze() is None
     told = [(entry.action, entry.object, entry.operation) for entry in engine.trail.since(0)]
     assert told == [("freeze", "raygpu", "op-1"), ("unfreeze", "raygpu", "op-2")]
+
+
+def test_halt_is_a_switch_of_its_own(engine: Engine) -> None:
+    """It stands as last set, each setting told once, also when it comes again late; the brake knows nothing of it."""
+    halted = Freeze("U0CAROL", 1_800_000_100.25, "demo day “ü”")
+    told = AuditEntry("U0CAROL", "halt", "raygpu", "command", 1_800_000_100.25, after="demo day")
+    assert engine.switches.halt() is None
+    engine.switches.set_halt(halted, "op-1", told)
+    engine.switches.set_halt(halted, "op-1", told)
+    assert engine.switches.halt() == halted
+    assert engine.switches.freeze() is None
+    engine.switches.set_freeze(FROZEN, "op-2", FROZE)
+    engine.switches.set_halt(None, "op-3", replace(told, action="unhalt"))
+    engine.switches.set_halt(halted, "op-1", told)
+    assert engine.switches.halt() is None
+    assert engine.switches.freeze() == FROZEN
+    acts = [(entry.action, entry.operation) for entry in engine.trail.since(0)]
+    assert acts == [("halt", "op-1"), ("freeze", "op-2"), ("unhalt", "op-3")]
+
+
+def test_the_beginning_of_an_installation_is_that_of_the_first_who_asked(engine: Engine) -> None:
+    """To the microsecond, for ever, whatever clock asks later."""
+    assert engine.switches.installed_at(1_800_000_000.123456) == 1_800_000_000.123456
+    for later in (1_900_000_000.0, 1.0):
+        assert engine.switches.installed_at(later) == 1_800_000_000.123456
+
+
+def test_places_are_so_many_within_the_window(engine: Engine) -> None:
+    """Two an hour: the third waits until the first is an hour old; another key has places of its own."""
+    take = engine.allowances.take
+    assert [take("steps", name, 2, 3600, at) for name, at in (("a", 0), ("b", 600), ("c", 1200))] == [True, True, False]
+    assert not take("steps", "c", 2, 3600, 3599.5)
+    assert take("steps", "c", 2, 3600, 3600)
+    assert not take("steps", "d", 2, 3600, 3601)
+    assert take("others", "d", 2, 3600, 3601)
+
+
+def test_a_place_is_kept_by_who_has_it(engine: Engine) -> None:
+    """Tried again it is the same place: it takes no second one, and is not made younger by asking."""
+    take = engine.allowances.take
+    assert [take("steps", "a", 2, 3600, at) for at in (0, 10, 3500)] == [True] * 3
+    assert take("steps", "b", 2, 3600, 3500)
+    assert not take("steps", "c", 2, 3600, 3599)
+    assert take("steps", "c", 2, 3600, 3601)
+
+
+def test_no_place_where_none_is_allowed(engine: Engine) -> None:
+    """Zero an hour is never, for anybody."""
+    assert not engine.allowances.take("steps", "a", 0, 3600, 0)
+    assert not engine.allowances.take("steps", "a", 0, 3600, 1e9)
+
+
+def test_a_clock_that_was_set_back_frees_no_place(engine: Engine) -> None:
+    """What was taken at a later time counts as taken."""
+    take = engine.allowances.take
+    assert take("steps", "a", 1, 3600, 10_000)
+    assert not take("steps", "b", 1, 3600, 5_000)
+    assert take("steps", "a", 1, 3600, 5_000)
+
+
+def test_switches_that_cannot_be_read_are_set(valkey_url: str) -> None:
+    """What is wrong in Redis stops raygpu rather than letting it go on: a torn brake, halt and beginning."""
+    client = Redis.from_url(valkey_url)
+    switches = RedisEngine(client).switches
+    for key in (FREEZE, HALT):
+        client.set(key, b"{torn")
+    client.set(INSTALLED, b"nan")
+    assert switches.freeze() is not None and switches.halt() is not None
+    assert switches.installed_at(77.0) == 77.0
+    client.close()
 
 
 def test_beats_tell_how_long_a_loop_has_been_silent(engine: Engine) -> None:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
+from idle_worlds import HOUR, WARNED, parked, warning, watched
 from worlds import ALICE, BORIS, NOW, RULES, doomed, false, proven_record, record, request
 
 from domain.cluster import Approval, Cluster, Parking, Phase, Receipt, Requirement
 from domain.lifecycle import CONTROL_PLANE, PREFLIGHT, REQUEST_OPEN
 from domain.policy import Act, decide
 from domain.rules import RAYGPU, Actor, Budgets, Freeze, Rules
+from domain.watch import Use, Watch
 
 REQUESTER, OWNER, MATE, OTHER, LONER = ALICE, "U0OLGA", "U0MATE", "U0OTHER", "U0LONER"
 RELATIONS = {"owner": OWNER, "requester": REQUESTER, "team-mate": MATE, "member": OTHER}
@@ -110,11 +112,14 @@ WHO = {
     Act.ADOPT: (ADMINS, "NotAdmin"),
     Act.FREEZE: (ADMINS, "NotAdmin"),
     Act.UNFREEZE: (ADMINS, "NotAdmin"),
+    Act.HALT: (ADMINS, "NotAdmin"),
+    Act.UNHALT: (ADMINS, "NotAdmin"),
     Act.RETRY: (OWNERS, "NotOwner"),
     Act.DELETE: (OWNERS, "NotOwner"),
     Act.VERIFY: (OWNERS, "NotOwner"),
     Act.EXTEND: (OWNERS_OR_APPROVERS, "NotOwner"),
     Act.KEEP: (OWNERS, "NotOwner"),
+    Act.NOT_IDLE: (OWNERS, "NotOwner"),
     Act.PARK: (OWNERS, "NotOwner"),
     Act.RESUME: (OWNERS, "NotOwner"),
     Act.SCALE: (OWNERS, "NotOwner"),
@@ -150,6 +155,8 @@ def expected(kind: Kind, act: Act, state: Phase, frozen: bool) -> str:
         return FLAGS[kind.flag][1]
     if frozen and act.value in STOPPED:
         return "Frozen"
+    if kind.relation == "raygpu" and act in STEPS:
+        return by_itself("no leave", act, state, "")
     if kind.relation == "raygpu":
         return {"Allowed": "NotAutomatic"}.get(OPEN[state], OPEN[state]) if act is Act.APPROVE else "NotAutomatic"
     if act in VOTERS:
@@ -166,6 +173,65 @@ def expected(kind: Kind, act: Act, state: Phase, frozen: bool) -> str:
         OWNERS_OR_APPROVERS: is_owner or bool(kind.powers & {"approver", "second tier"}),
     }
     return "Allowed" if may[who] else otherwise
+
+
+# What raygpu does by itself: how things stand, by name, and the word for each step. A phase that is not named: NotDue.
+STEPS = (Act.PARK, Act.DELETE)
+STANDING = (Phase.PROVISIONING, Phase.TROUBLE, Phase.READY, Phase.RESIZING, Phase.PARKED)
+ENDS_UNWARNED = dict.fromkeys(STANDING, "NotWarned")
+BY_ITSELF: dict[str, dict[Act, dict[Phase, str]]] = {
+    "no leave": {
+        Act.PARK: dict.fromkeys((Phase.READY, Phase.RESIZING, Phase.PARKED), "ChosenOff"),
+        Act.DELETE: ENDS_UNWARNED,
+    },
+    "busy": {Act.PARK: {Phase.READY: "NotIdle"}, Act.DELETE: ENDS_UNWARNED | {Phase.RESIZING: "Unseen"}},
+    "not seen": {Act.PARK: {Phase.READY: "Unseen"}, Act.DELETE: ENDS_UNWARNED | {Phase.RESIZING: "Unseen"}},
+    "idle": {Act.PARK: {Phase.READY: "NotWarned"}, Act.DELETE: ENDS_UNWARNED | {Phase.RESIZING: "Unseen"}},
+    "idle, warned": {
+        Act.PARK: {Phase.READY: "Allowed"},
+        Act.DELETE: ENDS_UNWARNED | {Phase.RESIZING: "Unseen", Phase.PARKED: "Allowed"},
+    },
+    "at its end": {Act.PARK: {Phase.READY: "NotIdle"}, Act.DELETE: ENDS_UNWARNED | {Phase.RESIZING: "Unseen"}},
+    "at its end, warned": {Act.PARK: {Phase.READY: "NotIdle"}, Act.DELETE: dict.fromkeys(STANDING, "Allowed")},
+}
+BRAKES = {"": "", "shadow": "Shadow", "halt": "Halted", "freeze": "Frozen"}
+
+
+def by_itself(how: str, act: Act, state: Phase, brake: str) -> str:
+    """The reason word that the promise gives for raygpu itself."""
+    if brake == "freeze":
+        return "Frozen"
+    word = BY_ITSELF[how][act].get(state, "NotDue")
+    stops = brake and (word in ("Allowed", "NotWarned") or (word == "Unseen" and act is Act.DELETE))
+    return BRAKES[brake] if stops else word
+
+
+def left_alone(how: str) -> dict[Phase, Cluster]:
+    """A record for each phase, as things stand with its use and its end; parked ones have been so for three days."""
+    found = {}
+    for state, cluster in in_phase().items():
+        changed = cluster if how == "no leave" else replace(cluster, spec=replace(cluster.spec, automatic="delete"))
+        if changed.parked is not None:
+            changed = replace(changed, parked=replace(changed.parked, at=NOW - 73 * HOUR))
+        if how.startswith("at its end"):
+            changed = replace(changed, expires_at=NOW - 1)
+        found[state] = replace(changed, watch=_watch_of(how, changed))
+    return found
+
+
+def _watch_of(how: str, cluster: Cluster) -> Watch:
+    if how in ("idle", "idle, warned"):
+        warned = () if how == "idle" else WARNED if cluster.parked is None else parked().watch.told
+        return watched(told=warned)
+    use = Use.UNKNOWN if how == "not seen" else Use.ACTIVE
+    told = (warning("expires-2h", NOW - 1, 2 * HOUR),) if how == "at its end, warned" else ()
+    return watched(use=use, kind=None, told=told)
+
+
+def braked(brake: str) -> Rules:
+    """The rules with that brake on."""
+    changes = {"shadow": {"shadow_until": NOW + 1}, "halt": {"halt": FREEZE}, "freeze": {"freeze": FREEZE}, "": {}}
+    return replace(RULES, **changes[brake])
 
 
 def cells() -> Iterator[tuple[Kind, Act, Phase, bool]]:
@@ -194,6 +260,11 @@ for everything, whatever groups they are in. A second-tier approver is asked whe
 """
 
 
+BY_ITSELF_HEAD = """\
+With the owner's leave to delete, but for the first two rows; parked ones have been so for three days. “Warned” means that
+the messages of [idleness.md](idleness.md) reached somebody in time. In shadow mode, halted or frozen none of it is done."""
+
+
 def page() -> str:
     """The matrix for people, as Markdown, out of the code's own answers."""
     clusters = in_phase()
@@ -207,6 +278,16 @@ def page() -> str:
     lines += ["", "## On a request, by its phase", "", _row("act, phase", [k.name for k in SHOWN]), _rule(len(SHOWN))]
     rows = product(VOTERS, Phase)
     lines += [_row(f"{act}, {state}", [_answer(kind, act, clusters[state]) for kind in SHOWN]) for act, state in rows]
+    lines += [
+        "",
+        "## What raygpu does by itself",
+        "",
+        BY_ITSELF_HEAD,
+        "",
+        _row("act, how things stand", [*STANDING]),
+        _rule(5),
+    ]
+    lines += [_row(f"{act}, {how}", _by_itself(how, act)) for how in BY_ITSELF for act in STEPS]
     admin = Kind("member", frozenset({"admin", "approver"}))
     open_ = clusters[Phase.AWAITING_APPROVAL]
     stopped = [act for act in Act if decide(admin.actor, act, open_, admin.rules(True), NOW).reason == "Frozen"]
@@ -220,6 +301,12 @@ def _row(first: str, rest: list[str]) -> str:
 
 def _rule(columns: int) -> str:
     return "|" + "---|" * (columns + 1)
+
+
+def _by_itself(how: str, act: Act) -> list[str]:
+    clusters = left_alone(how)
+    verdicts = [decide(RAYGPU, act, clusters[state], RULES, NOW) for state in STANDING]
+    return ["✓" if verdict.allowed else verdict.reason for verdict in verdicts]
 
 
 def _answer(kind: Kind, act: Act, cluster: Cluster) -> str:

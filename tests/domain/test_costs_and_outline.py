@@ -1,20 +1,24 @@
 """What clusters cost by day, and the calls that building a spec comes to."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from worlds import ALICE, BORIS, NOW, al2023, bottlerocket, mixed, record, spec
 
-from domain.cluster import Cluster, DaySpend
-from domain.costs import costs
+from domain.cluster import Cluster, DaySpend, Deletion, Parking
+from domain.costs import costs, projected
+from domain.money import Price, PriceList, quote
 from domain.outline import calls
 from domain.provisioning import ADDON_NAMES
 from domain.spec import SPOT
 from domain.spending import DAY_S, day_of
+from domain.watch import Saving
 
 TODAY = day_of(NOW)
+FREE_DISK = Price("plane", 0.1, "hour", "", ""), Price("gp3", 0.0, "GB-month", "", "")
 
 
 def spender(name: str, *days: tuple[int, float, float], owner: str = ALICE) -> Cluster:
@@ -58,6 +62,59 @@ def test_totals_are_the_sums_of_rows_and_of_days(days: list[tuple[int, float, fl
     )
     assert found.unknown_s == pytest.approx(sum(day.unknown_s for day in found.days))
     assert len(found.days) == window and [d.day for d in found.days] == sorted(d.day for d in found.days)
+
+
+def lasting(**changes: Any) -> Cluster:
+    """A ready cluster at two dollars an hour with five hours to go, which cost something today."""
+    ready = {
+        "ready_at": NOW - 1,
+        "usd_per_hour_now": 2.0,
+        "expires_at": NOW + 5 * 3600,
+        "days": (DaySpend(TODAY, 1.0),),
+    }
+    return record(**{**ready, **changes})
+
+
+def test_what_is_still_to_come_is_what_runs_until_the_end_it_has() -> None:
+    """Unknown where a price or the end is unknown; nothing for what is over, on its way out or past its end."""
+    assert projected(lasting(), NOW) == 10.0
+    assert projected(lasting(usd_per_hour_now=None), NOW) is None and projected(lasting(expires_at=None), NOW) is None
+    assert projected(lasting(), NOW + 9 * 3600) == 0.0
+    assert projected(lasting(deletion=Deletion(ALICE, NOW, "button", "op")), NOW) == 0.0
+    assert projected(lasting(approval=None), NOW) == 0.0
+
+
+def test_while_sizes_change_the_quote_at_the_wanted_sizes_says_what_is_to_come() -> None:
+    """Parked a moment ago: its GPU nodes still run, and will not; being built: nothing runs yet, and will."""
+    kinds = {"m5.xlarge": 0.2, "g5.xlarge": 1.0}
+    prices = PriceList(tuple(Price(k, usd, "hour", "", "") for k, usd in kinds.items()), FREE_DISK[0], FREE_DISK[1])
+    quoted = quote(record().spec, prices)
+    parked = lasting(quote=quoted, parked=Parking(ALICE, NOW, "button"), size_generation=1)
+    assert projected(parked, NOW) == pytest.approx(5 * 0.3)
+    assert projected(lasting(quote=quoted, ready_at=None, usd_per_hour_now=0.1), NOW) == pytest.approx(5 * 1.3)
+    assert projected(lasting(quote=None, ready_at=None), NOW) is None
+
+
+def test_idle_saved_and_to_come_stand_on_the_row_and_in_the_totals() -> None:
+    """Idle by its days, saved in the window only, to come from now on."""
+    week_ago = NOW - 8 * DAY_S
+    ledger = (Saving("park", ALICE, week_ago, NOW, 1.0, week_ago + 3600), Saving("park", ALICE, NOW - 7200, NOW, 3.0))
+    days = (DaySpend(day_of(NOW - DAY_S), 4.0, 0.0, 1.5), DaySpend(TODAY, 2.0, 0.0, 0.5))
+    found = costs([lasting(days=days, savings=ledger), spender("other", (0, 9.0, 0))], 7 * DAY_S, NOW)
+    (row,) = (row for row in found.rows if row.name == "demo")
+    assert (row.idle_usd, row.saved_usd, row.projected_usd) == (2.0, 6.0, 10.0)
+    assert (found.idle_usd, found.saved_usd) == (2.0, 6.0) and found.projected_usd is None
+    assert [day.idle_usd for day in found.days][-2:] == [1.5, 0.5]
+
+
+def test_what_only_saved_in_the_window_is_a_row_as_well() -> None:
+    """Deleted last week, it would have run until tomorrow; an unknown saving is said and not left out."""
+    gone = (Saving("delete", ALICE, NOW - 9 * DAY_S, NOW + DAY_S, 2.0),)
+    (row,) = costs([record(savings=gone)], DAY_S, NOW).rows
+    assert (row.usd, row.saved_usd) == (0.0, pytest.approx(2.0 * (NOW % DAY_S) / 3600))
+    blank = (Saving("delete", ALICE, NOW - 9 * DAY_S, NOW + DAY_S, None),)
+    found = costs([record(savings=blank)], DAY_S, NOW)
+    assert found.rows[0].saved_usd is None and found.saved_usd is None
 
 
 def test_every_call_of_the_build_is_named_in_its_order() -> None:

@@ -41,8 +41,8 @@ from domain.observation import (
     PluginPod,
     SmokePod,
 )
-from domain.plugin import IMAGE, STOCK_TOLERATION, desired_plugin
-from domain.spec import AL2023_NVIDIA, BOTTLEROCKET_NVIDIA, GPU_GROUP, WORKER_TAINT, Taint, gpu_group
+from domain.plugin import IMAGE, desired_plugin
+from domain.spec import AL2023_NVIDIA, BOTTLEROCKET_NVIDIA, GPU_GROUP, STOCK_TOLERATION, WORKER_TAINT, Taint, gpu_group
 from domain.stages import Stage
 
 T, F, U = Status.TRUE, Status.FALSE, Status.UNKNOWN

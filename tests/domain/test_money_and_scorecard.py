@@ -26,6 +26,7 @@ from worlds import (
 )
 
 from domain import scorecard
+from domain.cluster import Meter
 from domain.money import HOURS_PER_MONTH, quote
 from domain.observation import ABSENT, NOT_LOOKED, HealthIssue, Observed
 from domain.spec import CPU_GROUP, GPU_GROUP, SPOT, gpu_group
@@ -185,6 +186,22 @@ def test_the_scorecard_names_the_cause_of_a_shortage() -> None:
     seen = ready(cluster, nodes=nodes(cluster, gpus_allocatable=0))
     (score,) = scorecard.scores(view(cluster, seen))
     assert node_name(cluster.spec.groups[1], 0) in score.note and "driver" in score.note
+
+
+def test_a_group_costs_what_its_nodes_are_metered_at() -> None:
+    """Spot at its own price, once there is a meter for each node; before that the list says what it costs at most."""
+    cluster = record()
+
+    def gpu_rate(*usd: float | None) -> float | None:
+        found = tuple(
+            Meter(f"i-{number}", "instance", 1.0, 2.0, rate, group=GPU_GROUP) for number, rate in enumerate(usd)
+        )
+        gone = Meter("i-gone", "instance", 1.0, 2.0, 9.0, ended=2.0, group=GPU_GROUP)
+        metered = replace(cluster, meters=(*found, gone))
+        return scorecard.group_rows(view(metered, ready(metered)), prices())[1].usd_per_hour
+
+    assert gpu_rate(0.52) == 0.52 and gpu_rate(None) is None
+    assert gpu_rate() == gpu_rate(0.52, 0.51) == pytest.approx(1.006 + 0.08 * 1024 / HOURS_PER_MONTH)
 
 
 def rate(cluster: Any, seen: Observed, **unknown: Any) -> float | None:

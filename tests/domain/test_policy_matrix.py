@@ -6,7 +6,25 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from policy_table import FLAGS, FREEZE, POWERS, RELATIONS, VOTERS, WHO, Kind, expected, in_phase, kinds, page
+from policy_table import (
+    BRAKES,
+    BY_ITSELF,
+    FLAGS,
+    FREEZE,
+    POWERS,
+    RELATIONS,
+    STEPS,
+    VOTERS,
+    WHO,
+    Kind,
+    braked,
+    by_itself,
+    expected,
+    in_phase,
+    kinds,
+    left_alone,
+    page,
+)
 from worlds import ALICE, BOB, BORIS, CAROL, NOW, RULES, doomed
 
 from domain.approvals import with_vote
@@ -52,6 +70,19 @@ def test_matrix(kind: Kind, act: Act) -> None:
         assert verdict.allowed or (isinstance(verdict.message, Said) and verdict.message)
 
 
+@pytest.mark.parametrize(("how", "act", "brake"), list(product(BY_ITSELF, STEPS, BRAKES)))
+def test_what_raygpu_does_by_itself(how: str, act: Act, brake: str) -> None:
+    """Its own steps in each phase, however things stand, and whichever brake is on; people are not bound by any of it."""
+    clusters, rules = left_alone(how), braked(brake)
+    assert {state: phase(cluster) for state, cluster in clusters.items()} == {state: state for state in Phase}
+    for state, cluster in clusters.items():
+        verdict = decide(RAYGPU, act, cluster, rules, NOW)
+        assert verdict.reason == by_itself(how, act, state, brake), state
+        assert verdict.allowed is (verdict.reason == "Allowed")
+        assert verdict.allowed or (isinstance(verdict.message, Said) and verdict.message)
+        assert decide(Actor(cluster.spec.owner), act, cluster, rules, NOW).allowed is (brake != "freeze")
+
+
 def test_the_page_says_what_the_policy_answers() -> None:
     """docs/policy.md is the matrix for people, and not stale."""
     if os.environ.get("RAYGPU_GOLDEN") == "write":
@@ -65,7 +96,8 @@ def test_an_act_on_nothing_is_refused_not_waved_through(act: Act) -> None:
     plain, admin = decide(Actor(ALICE), act, None, RULES, NOW), decide(Actor(CAROL), act, None, RULES, NOW)
     alone = (Act.CREATE, Act.VIEW)
     assert plain.allowed is (act in alone)
-    assert admin.allowed is (act in (*alone, Act.DOCTOR, Act.ORPHANS, Act.ADOPT, Act.FREEZE, Act.UNFREEZE))
+    admins = (Act.DOCTOR, Act.ORPHANS, Act.ADOPT, Act.FREEZE, Act.UNFREEZE, Act.HALT, Act.UNHALT)
+    assert admin.allowed is (act in (*alone, *admins))
     assert admin.allowed or admin.reason == "NoCluster"
 
 

@@ -132,6 +132,23 @@ def test_principals_of_the_requester_are_let_in() -> None:
     assert to_spec(GOOD, ACTOR, rules, KNOWN).access == ("arn:alice",)
 
 
+@pytest.mark.parametrize(("text", "chosen"), [("", ""), ("off", "off"), (" Park ", "park"), ("DELETE", "delete")])
+def test_how_far_raygpu_may_go_is_part_of_what_was_asked(text: str, chosen: str) -> None:
+    """It stands in the spec; saying nothing leaves the digest of a request as it always was."""
+    spec = spec_of(automatic=text)
+    assert spec.automatic == chosen
+    assert (spec.digest == spec_of().digest) is (chosen == "")
+
+
+@pytest.mark.parametrize("text", ["on", "yes", "parking", "park,delete", "x" * 5000])
+def test_what_is_not_how_far_raygpu_may_go_is_refused(text: str) -> None:
+    """With the words that may stand there, at the option as it is typed."""
+    with pytest.raises(Refused) as refused:
+        spec_of(automatic=text)
+    assert (refused.value.field, refused.value.reason) == ("auto", "BadAutomatic")
+    assert "off, park or delete" in refused.value.message and len(refused.value.message) < 200
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [("8h", 28800), ("90m", 5400), ("2d", 172800), ("1d12h", 129600), ("1d1h1m", 90060), (" 1H ", 3600)],
@@ -159,7 +176,7 @@ options = st.builds(
     CreateOptions,
     name=st.one_of(words, st.from_regex(NAME, fullmatch=True)),
     gpu=words, gpus=words, max=words, ttl=words, region=words, team=words, reason=st.text(max_size=400), ami=words,
-    spot=st.booleans(), smoke=st.booleans(),
+    spot=st.booleans(), smoke=st.booleans(), automatic=words,
 )  # fmt: skip
 good_options = st.builds(
     CreateOptions,
@@ -170,6 +187,7 @@ good_options = st.builds(
     ttl=st.one_of(st.just(""), st.builds("{}h{}m".format, st.integers(0, 200), st.integers(0, 99))),
     team=st.text(max_size=45),
     spot=st.booleans(),
+    automatic=st.sampled_from(["", "off", "park", "delete"]),
 )
 
 
@@ -188,6 +206,7 @@ def check_rules(spec: ClusterSpec) -> None:
     assert len(spec.team) <= 40 and len(spec.reason) <= 300
     assert spec.owner == ALICE
     assert len(token(spec.digest)) <= 64
+    assert spec.automatic in ("", "off", "park", "delete")
 
 
 @given(st.one_of(options, good_options))
@@ -196,7 +215,7 @@ def test_any_words_are_refused_or_keep_the_rules(given_options: CreateOptions) -
     try:
         spec = to_spec(given_options, ACTOR, RULES, KNOWN)
     except Refused as refused:
-        assert refused.field in CreateOptions.__dataclass_fields__
+        assert refused.field in {*CreateOptions.__dataclass_fields__, "auto"}
         assert refused.message
     else:
         check_rules(spec)

@@ -42,6 +42,7 @@ from domain.wishes import (
     Extend,
     Grant,
     Keep,
+    NotIdle,
     Park,
     Resume,
     Retry,
@@ -103,6 +104,7 @@ EVERY: tuple[Wish, ...] = (
     Verify(),
     Extend(HOUR),
     Keep(NOW + HOUR),
+    NotIdle(),
     Park(),
     Resume(),
     Scale(2),
@@ -426,6 +428,7 @@ def test_a_cut_only_takes_away(cluster: Cluster, what: Wish, reason: str) -> Non
         (owned(), Verify(), "Seen", "Testing"),
         (owned(), Extend(HOUR), "until 2027-01-15 15:00 UTC", "until 2027-01-15 16:00 UTC"),
         (owned(), Keep(NOW + 8 * HOUR), "until 2027-01-15 15:00 UTC", "until 2027-01-15 16:00 UTC"),
+        (owned(), NotIdle(), "Warming up, epoch 0", "Warming up, epoch 1"),
         (owned(), Park(), "1 GPU node", "0 GPU nodes"),
         (PARKED, Resume(), "0 GPU nodes", "1 GPU node"),
         (owned(spec=spec(replace(gpu_group(("g5.xlarge",), 1, 1), max_size=3))), Scale(3), "1 GPU node", "3 GPU nodes"),
@@ -443,7 +446,7 @@ def test_words_for_the_audit(cluster: Cluster, what: Wish, before: str, after: s
 
 people = st.sampled_from([ALICE, BOB, CAROL])
 wishes_ = st.one_of(
-    st.sampled_from([Delete(), Retry(), Verify(), Park(), Resume()]),
+    st.sampled_from([Delete(), Retry(), Verify(), NotIdle(), Park(), Resume()]),
     st.builds(Keep, st.floats(NOW - HOUR, NOW + 40 * HOUR)),
     st.builds(Scale, st.integers(-1, 10)),
     st.builds(Grant, people, st.sampled_from(["view", "edit", "admin"])),

@@ -7,6 +7,7 @@ from typing import Any
 from domain.capacity import InstanceType
 from domain.cluster import Approval, Cluster, Deletion, NodeScore
 from domain.conditions import Condition, Status
+from domain.exporter import desired_exporter
 from domain.lifecycle import CREATE_ORDER, PREFLIGHT
 from domain.money import Price, PriceList
 from domain.naming import TAG_DELETE, deletion_tag, level_policy, plane_token, tags
@@ -16,6 +17,7 @@ from domain.observation import (
     ControlPlane,
     DevicePlugin,
     DevicePlugins,
+    Exporters,
     Insight,
     Node,
     NodeGroup,
@@ -26,6 +28,7 @@ from domain.observation import (
 )
 from domain.plugin import desired_plugin
 from domain.provisioning import ADDON_NAMES
+from domain.ray import RayObjects
 from domain.rules import Actor, Rules
 from domain.sizes import as_wanted
 from domain.spec import (
@@ -208,6 +211,13 @@ def plugins(cluster: Cluster, *, foreign: tuple[str, ...] = (), **changes: Any) 
     return DevicePlugins(replace(DevicePlugin(wanted, len(pods), len(pods), pods), **changes), foreign)
 
 
+def exporters(cluster: Cluster, **changes: Any) -> Exporters:
+    """Our dcgm-exporter as the spec wants it, running on every GPU node."""
+    homes = [node_name(g, n) for g in cluster.spec.gpu_groups for n in range(as_wanted(cluster, g).desired)]
+    seen = Exporters(desired_exporter(cluster.spec), tuple(PluginPod(home, "Running", True) for home in homes))
+    return replace(seen, **changes)
+
+
 def smoke(cluster: Cluster, phase: str = "Succeeded", message: str = "", started_at: float = NOW - 60) -> Any:
     """A smoke pod in that phase on every GPU node."""
     homes = [(g, n) for g in cluster.spec.gpu_groups for n in range(as_wanted(cluster, g).desired)]
@@ -239,6 +249,8 @@ def ready(cluster: Cluster, **changes: Any) -> Observed:
         plugins=plugins(cluster),
         smoke_pods=smoke(cluster) if cluster.spec.smoke else (),
         insights=(Insight("EKS add-on version compatibility", "PASSING", ""),),
+        exporters=exporters(cluster),
+        ray=RayObjects(installed=False),
     )
     return replace(seen, **changes)
 

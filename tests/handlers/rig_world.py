@@ -53,7 +53,7 @@ TYPES = {
     "m5.xlarge": InstanceType("m5.xlarge", 4, 16, 0, "", "x86_64"),
 }
 USD = {"m5.xlarge": 0.192, "g5.xlarge": 1.006, "g5.12xlarge": 5.672}
-WRITES = frozenset({"add", "save", "wake", "send", "set_freeze", "put"})
+WRITES = frozenset({"add", "save", "wake", "wake_many", "send", "set_freeze", "set_halt", "put"})
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,9 @@ class WatchedAuthority(Authority):
         self._world = world
 
     def rules(self) -> Rules:
-        """Those of the world as they are now, with the brake."""
-        return replace(self._world.rules, freeze=self._switches.freeze())
+        """Those of the world as they are now, with its switches."""
+        self._rules = self._world.rules
+        return super().rules()
 
     def verdict(self, actor: Actor, act: Act, thing: Cluster | Wanted | None = None) -> Verdict:
         """As the authority says."""
@@ -121,9 +122,19 @@ class Brake:
             raise self._world.store_down
         return self._world.switches.freeze()
 
+    def halt(self) -> Freeze | None:
+        """services.ports.Switches."""
+        return self._world.switches.halt()
+
+    def installed_at(self, now: float) -> float:
+        """services.ports.Switches: long ago, so that nothing is only said."""
+        return 0.0
+
     def set_freeze(self, freeze: Freeze | None, operation: str, audit: AuditEntry) -> None:
         """Nothing sets it through the authority."""
         raise AssertionError
+
+    set_halt = set_freeze
 
 
 class Records(MutableMapping[str, Cluster]):
@@ -190,8 +201,8 @@ class World:
 
     def state(self) -> tuple[object, ...]:
         """All that may change by a gesture."""
-        brake, errands = self.switches.freeze(), dict(self.errands._errands)
-        return dict(self.records), list(self.trail.entries), brake, errands, month_of(self.at)
+        switches, errands = (self.switches.freeze(), self.switches.halt()), dict(self.errands._errands)
+        return dict(self.records), list(self.trail.entries), switches, errands, month_of(self.at)
 
     @property
     def audit(self) -> list[AuditEntry]:

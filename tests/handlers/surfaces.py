@@ -10,6 +10,7 @@ from typing import Any
 from gesture_rig import Reply, Rig
 
 from blocks import ids
+from blocks.buttons import shown_size
 from domain.cluster import Cluster
 from domain.policy import Act
 
@@ -49,7 +50,10 @@ def shown(cluster: Cluster, action_id: str) -> ids.ButtonValue:
         ids.EXTEND: int(cluster.expires_at or 0),
         ids.PARK: cluster.size_generation,
         ids.RESUME: cluster.size_generation,
+        ids.EXTEND_DAY: int(cluster.expires_at or 0),
     }
+    if action_id in OF_EPOCH:
+        return ids.ButtonValue(cluster.id, shown_size(cluster), cluster.watch.epoch)
     return ids.ButtonValue(cluster.id, cluster.digest, generations.get(action_id, 0))
 
 
@@ -65,10 +69,30 @@ def change_form(rig: Rig, cluster: Cluster, user: str) -> Reply:
     return submitted(rig, user, ids.CHANGE_VIEW, metadata, {"ttl": "1h"})
 
 
+def keep_form(rig: Rig, cluster: Cluster, user: str) -> Reply:
+    """The keep form, sent; whoever opened it."""
+    metadata = {"cluster": cluster.id, "channel": "C0RAYGPU", "key": f"key-{rig.trigger()}"}
+    return submitted(rig, user, ids.KEEP_VIEW, metadata, {ids.UNTIL: str(int(rig.world.at + 3600)), "reason": "x"})
+
+
+def keep_priced(rig: Rig, cluster: Cluster, user: str) -> Reply:
+    """Another moment chosen in the open keep form, for its price."""
+    metadata = {"cluster": cluster.id, "channel": "C0RAYGPU", "key": "k"}
+    chosen = {"type": "datetimepicker", "selected_date_time": int(rig.world.at + 3600)}
+    return changed(
+        rig, user, modal(ids.KEEP_VIEW, metadata, {ids.UNTIL: str(int(rig.world.at + 3600))}), chosen, ids.UNTIL
+    )
+
+
 def priced(rig: Rig, _cluster: Cluster, user: str) -> Reply:
     """A field of the open create form changed, for its price."""
     view = modal(ids.CREATE_VIEW, {"channel": "C0RAYGPU", "key": "k"}, {"gpu": "g5.xlarge", "team": "vision"})
     chosen = {"type": "static_select", "selected_option": {"value": "g5.xlarge"}}
+    return changed(rig, user, view, chosen, ids.GPU)
+
+
+def changed(rig: Rig, user: str, view: Mapping[str, Any], chosen: Mapping[str, Any], action_id: str) -> Reply:
+    """A field of an open modal changed, as Slack sends it."""
     return rig.payload(
         {
             "type": "block_actions",
@@ -77,7 +101,7 @@ def priced(rig: Rig, _cluster: Cluster, user: str) -> Reply:
             "trigger_id": rig.trigger(),
             "container": {"type": "view", "view_id": "V1"},
             "view": view,
-            "actions": [{**chosen, "action_id": ids.GPU, "block_id": ids.GPU}],
+            "actions": [{**chosen, "action_id": action_id, "block_id": action_id}],
         }
     )
 
@@ -102,14 +126,18 @@ def modal(callback: str, metadata: Mapping[str, str], fields: Mapping[str, str])
     }
 
 
+OF_EPOCH = (ids.NOT_IDLE, ids.WHY, ids.KEEP_HOURS, ids.KEEP_UNTIL, ids.PARK_IDLE, ids.DELETE_IDLE)
 BY_COMMAND = {
     Act.CREATE: ("create fresh --team vision", "create fresh --team vision --plan"),
-    Act.VIEW: ("list", "list all", "status demo", "history demo", "manifest demo", "cost", "cost demo"),
+    Act.VIEW: ("list", "list all", "status demo", "history demo", "manifest demo", "why demo", "cost", "cost demo"),
     Act.DOCTOR: ("doctor",),
     Act.ORPHANS: ("admin orphans",),
     Act.ADOPT: ("admin adopt raygpu-lost-aaaaa",),
     Act.FREEZE: ("admin freeze for the audit",),
     Act.UNFREEZE: ("admin unfreeze",),
+    Act.HALT: ("admin automatic off for the demo",),
+    Act.UNHALT: ("admin automatic on",),
+    Act.NOT_IDLE: ("busy demo",),
     Act.VERIFY: ("verify demo",),
     Act.EXTEND: ("extend demo 1h",),
     Act.KEEP: ("keep demo 1h",),
@@ -127,10 +155,13 @@ BY_BUTTON = {
     Act.SHORTEN: (ids.CHANGE,),
     Act.RETRY: (ids.RETRY,),
     Act.VERIFY: (ids.VERIFY,),
-    Act.EXTEND: (ids.EXTEND,),
-    Act.PARK: (ids.PARK,),
+    Act.EXTEND: (ids.EXTEND, ids.EXTEND_DAY),
+    Act.NOT_IDLE: (ids.NOT_IDLE,),
+    Act.VIEW: (ids.WHY,),
+    Act.KEEP: (ids.KEEP_HOURS, ids.KEEP_UNTIL),
+    Act.PARK: (ids.PARK, ids.PARK_IDLE),
     Act.RESUME: (ids.RESUME,),
-    Act.DELETE: (ids.DELETE, ids.DELETE_ASKED),
+    Act.DELETE: (ids.DELETE, ids.DELETE_ASKED, ids.DELETE_IDLE),
     Act.CREATE: (ids.OPEN_CREATE,),
 }
 SURFACES = (
@@ -148,6 +179,8 @@ SURFACES = (
     Surface("/raygpu create", Act.CREATE, typed("create"), opens=True),
     Surface("form create", Act.CREATE, create_form),
     Surface("form change", Act.SHORTEN, change_form),
+    Surface("form keep", Act.KEEP, keep_form),
+    Surface("form keep, a moment chosen", Act.KEEP, keep_priced),
     Surface("form create, a field changed", Act.CREATE, priced),
     Surface(
         "home opened",

@@ -27,6 +27,7 @@ WHOLE_FILES = {
 }
 PLAIN = {
     "Awaiting approval": "a phase as the record has it; blocks.steps.NAMES says it",
+    "Warming up": "a use as the record has it; blocks.evidence.USES says it",
     "GPU node": "a key",
     "the lease has passed to another worker": "for the log",
     "the record of {} is changing all the time": "for the log",

@@ -266,8 +266,13 @@ def test_an_eviction_beyond_the_budget_is_429(world: KubeIsland) -> None:
     world.after(60)
     names = [p["name"] for p in api.snapshot()["pods"] if p["name"].startswith("coredns")]
     path = "/api/v1/namespaces/kube-system/pods"
-    body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"namespace": "kube-system"}}
-    answers = [call(api, "POST", f"{path}/{name}/eviction", body) for name in names]
+
+    def evict(name: str, named: str) -> tuple[int, dict]:
+        body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"namespace": "kube-system", "name": named}}
+        return call(api, "POST", f"{path}/{name}/eviction", body)
+
+    assert evict(names[0], "")[0] == 400
+    answers = [evict(name, name) for name in names]
     assert [a[0] for a in answers] == [201, 429]
     assert answers[1][1]["reason"] == "TooManyRequests"
 

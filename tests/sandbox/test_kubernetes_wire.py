@@ -11,7 +11,7 @@ import pytest
 import urllib3
 from botocore.model import ServiceId
 from botocore.signers import RequestSigner
-from kube_rig import BOT, CLUSTER, GPU_NODE, PLUGIN_IMAGE, KubeIsland, daemonset, gpu_facts
+from kube_rig import BOT, CLUSTER, GPU_NODE, PLUGIN_IMAGE, KubeIsland, cpu_facts, daemonset, gpu_facts
 from kubernetes import client, dynamic
 
 from sandbox.kubernetes import KubernetesServer
@@ -251,3 +251,23 @@ def test_a_body_over_three_megabytes_is_not_read(server: KubernetesServer) -> No
     url = server.endpoint(CLUSTER) + "/api/v1/namespaces/default/configmaps"
     with pytest.raises(urllib3.exceptions.HTTPError):
         pool.request("POST", url, headers=headers, body=b"x" * 1024)
+
+
+def test_the_proxy_brings_text_json_and_refusals_as_they_are(server: KubernetesServer, world: KubeIsland) -> None:
+    """Prometheus text and Ray's lists come through with their slashes; Ray's 401 is Ray's, the cut line is cut."""
+    api = world.apis[CLUSTER]
+    api.join(cpu_facts(world))
+    world.after(60)
+    (name,) = api.workload("train", 1, 60, ray=True)
+    world.after(120)
+    base = f"/api/v1/namespaces/default/services/{name}-head-svc"
+    jobs = get(server, f"{base}:8265/proxy/api/jobs/", token())
+    assert (jobs.status, [job["status"] for job in jobs.json()]) == (200, ["RUNNING"])
+    metrics = get(server, f"{base}:8080/proxy/metrics", token())
+    assert metrics.headers["content-type"].startswith("text/plain") and metrics.data.startswith(b"# HELP ray_")
+    world.faults.inject("ray_401", cluster=CLUSTER)
+    refused = get(server, f"{base}:8265/proxy/api/jobs/", token())
+    assert (refused.status, refused.data) == (401, b"Unauthorized: Missing authentication token")
+    world.faults.inject("proxy_fails", cluster=CLUSTER, how="drop")
+    with pytest.raises(urllib3.exceptions.HTTPError):
+        get(server, f"{base}:8265/proxy/api/jobs/", token())

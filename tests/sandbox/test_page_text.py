@@ -133,7 +133,7 @@ def test_replies_stand_below_their_thread() -> None:
     [
         ("/raygpu d", ["delete", "doctor"]),
         ("/raygpu delete demo", ["delete"]),
-        ("/raygpu admin", ["admin freeze", "admin unfreeze", "admin orphans", "admin adopt"]),
+        ("/raygpu admin", ["admin freeze", "admin unfreeze", "admin automatic", "admin orphans", "admin adopt"]),
         ("/raygpu admin freeze the audit", ["admin freeze"]),
         ("/raygpu nothing x", []),
         ("/other", []),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from world_rig import Rig
+from world_rig import Rig, refused
+
+from sandbox.world.timeline import utc
 
 
 def test_the_default_cluster_costs_what_its_parts_cost() -> None:
@@ -75,6 +77,46 @@ def test_a_group_grows_anew_while_it_still_drains() -> None:
     assert len([row for row in rig.instances() if row["State"]["Name"] in ("pending", "running")]) == 2
     rig.wait(180)
     assert len([row for row in rig.instances() if row["State"]["Name"] == "running"]) == 1
+
+
+def test_spot_is_billed_by_the_history_of_its_zone() -> None:
+    """Every second at the price then in force, and no price changes afterwards."""
+    rig = Rig()
+    rig.cluster()
+    rig.active_group(**rig.group_order(capacityType="SPOT"))
+    rig.wait(86_400)
+    (node,) = rig.instances()
+    zone, since, until = node["Placement"]["AvailabilityZone"], node["LaunchTime"].timestamp(), rig.world.now
+    asked = {"InstanceTypes": ["g5.xlarge"], "AvailabilityZone": zone, "StartTime": node["LaunchTime"]}
+    history = rig.world.aws("ec2", "DescribeSpotPriceHistory", asked)["SpotPriceHistory"]
+    prices = [(row["Timestamp"].timestamp(), float(row["SpotPrice"])) for row in reversed(history)]
+    assert prices[0][0] <= since < prices[1][0] and prices[-1][0] <= until and len({usd for _, usd in prices}) > 4
+    ends = [*(at for at, _ in prices[1:]), until]
+    usd = sum(price * (end - max(at, since)) / 3600 for (at, price), end in zip(prices, ends, strict=True))
+    (row,) = (row for row in rig.world.bill()["resources"] if row["id"] == node["InstanceId"])
+    assert row["usd"] == pytest.approx(usd, abs=1e-4) and row["usd_per_hour"] == prices[-1][1]
+    rig.wait(86_400)
+    again = rig.world.aws("ec2", "DescribeSpotPriceHistory", {**asked, "EndTime": utc(until)})["SpotPriceHistory"]
+    assert again == history
+
+
+def test_a_group_that_is_gone_has_left_its_activities() -> None:
+    """Auto Scaling tells of deleted groups only where it is asked for them; EC2 tells when and by whom it was ended."""
+    rig = Rig()
+    rig.cluster()
+    name = rig.active_group(**rig.group_order())["resources"]["autoScalingGroups"][0]["name"]
+    (node,) = rig.instances()
+    rig.eks("DeleteNodegroup", clusterName="demo", nodegroupName="gpu")
+    rig.until(lambda: not rig.groups())
+    refused(
+        lambda: rig.world.aws("autoscaling", "DescribeScalingActivities", {"AutoScalingGroupName": name}),
+        "ValidationError",
+    )
+    asked = {"AutoScalingGroupName": name, "IncludeDeletedGroups": True}
+    last = rig.world.aws("autoscaling", "DescribeScalingActivities", asked)["Activities"][0]
+    assert last["Description"] == f"Terminating EC2 instance: {node['InstanceId']}"
+    (over,) = rig.instances()
+    assert over["StateTransitionReason"] == f"User initiated ({last['EndTime']:%Y-%m-%d %H:%M:%S} GMT)"
 
 
 def test_a_cluster_in_extended_support_costs_more() -> None:

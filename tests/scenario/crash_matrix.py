@@ -4,8 +4,9 @@ A crash point is a write to the outside in a state of the record not met before.
 store and AWS's answers are as after the write before it. This is a selection, not a proof: the world moves on between
 two passes that find the same, so what is left out may differ in time. `every` leaves nothing out.
 At each point the run is forked: the child loses its power there and has to come to the same end; the parent goes on.
-Run as `python crash_matrix.py create|delete|park|scale|share before|after [every] [create option=value …]`; prints one
-line of JSON. park: park and resume. scale: scale up, verify, scale down. share: grant, revoke, transfer.
+Run as `python crash_matrix.py create|delete|park|scale|share|idle before|after [every] [create option=value …]`; prints
+one line of JSON. park: park and resume. scale: scale up, verify, scale down. share: grant, revoke, transfer. idle: nobody
+uses it, so raygpu reminds, parks, warns and deletes by itself.
 With `every` each single call is a crash point, reads and repeated passes too, which takes minutes.
 """
 
@@ -15,16 +16,18 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from domain.cluster import Phase
 from domain.lifecycle import phase
+from domain.rules import Idle, IdlePolicy
 from domain.wishes import Grant, Park, Resume, Revoke, Scale, Transfer, Verify
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from simulation import ARN, BORIS, Killed, Power, Simulation, ended
+from simulation import ARN, BORIS, RULES, Killed, Power, Simulation, ended
 
 T = TypeVar("T")
 READS = (
@@ -41,19 +44,33 @@ READS = (
     "clusters.by_name",
     "clusters.get",
     "clusters.live",
+    "clusters.all",
     "due.beat",  # renews a lease which the dead do not need
+    "exporters.read",
+    "gpu_pods.",
     "groups.launch_failures",
     "groups.list",
+    "instances.",
     "leftovers.find",
     "planes.describe",
     "people.",
     "planes.insights",
     "plugins.read",
     "prices.",
+    "rays.dashboard",
+    "rays.objects",
+    "reminders.",
+    "scrapes.",
     "smoke.list",
-    "switches.freeze",
+    "switches.",
+    "trail.",
 )
 WORKERS = 2
+# The ladder in three hours instead of four days; each part of it as long as it takes to be met by several passes.
+QUICK = IdlePolicy(
+    window_s=1200, first_usd=0.1, steps_usd=(1.0,), grace_s=900, delete_after_s=2400, day_from=0, day_to=24
+)
+LADDER = replace(RULES, idle=Idle(QUICK, shadow_s=0))
 
 
 class ForkingPower(Power):
@@ -96,10 +113,14 @@ class ForkingPower(Power):
         assert self.sim is not None
         seen = tuple((c.type, c.status, c.reason) for record in self.sim.clusters.all() for c in record.conditions)
         wishes = tuple(
-            (r.size_generation, r.sized_generation, r.parked, r.grants, r.spec.owner, r.verify_from, len(r.notices))
+            (r.size_generation, r.sized_generation, r.parked is None, r.grants, r.spec.owner, r.verify_from)
             for r in self.sim.clusters.all()
         )
-        case = (name, seen, wishes, tuple(sorted(self.sim.made().items())))
+        use = tuple(
+            (len(r.notices), len(r.watch.told), r.watch.use, r.watch.thread is None, r.deletion is None)
+            for r in self.sim.clusters.all()
+        )
+        case = (name, seen, wishes, use, tuple(sorted(self.sim.made().items())))
         new = case not in self._met
         self._met.add(case)
         return new
@@ -143,11 +164,11 @@ def matrix(way: str, late: bool, every: bool, options: dict[str, str]) -> dict[s
 
 
 def _run(way: str, power: Power, options: dict[str, str]) -> Simulation:
-    sim = Simulation(power)
+    sim = Simulation(power, LADDER if way == "idle" else RULES)
     if isinstance(power, ForkingPower):
         power.sim = sim
         power.armed = way == "create"
-    sim.ask(**({"max": "2"} if way == "scale" else {}), **options)
+    sim.ask(**ASKED.get(way, {}), **options)
     sim.until_phase(Phase.AWAITING_APPROVAL)
     sim.approve()
     sim.until_phase(Phase.READY)
@@ -157,7 +178,7 @@ def _run(way: str, power: Power, options: dict[str, str]) -> Simulation:
     elif way != "create":
         settle(sim)
     WAYS[way](sim)
-    if way not in ("create", "delete"):
+    if way not in ("create", "delete", "idle"):
         sim.run(6)  # one more look, after which nothing is said of the change any more
     return sim
 
@@ -201,14 +222,26 @@ def _share(sim: Simulation) -> None:
     settle(sim)
 
 
+def _idle(sim: Simulation) -> None:
+    sim.until_phase(Phase.PARKED, 400)
+    sim.until_phase(Phase.DELETED, 400)
+    sim.until(lambda: sim.due.next_at() is None)
+
+
 def _ready_again(sim: Simulation) -> None:
     sim.until(lambda: phase(sim.record) is Phase.READY and all(c.is_true for c in sim.record.conditions))
     settle(sim)
 
 
 WAYS: dict[str, Callable[[Simulation], None]] = {
-    "create": settle, "delete": _delete, "park": _park, "scale": _scale, "share": _share,
+    "create": settle, "delete": _delete, "park": _park, "scale": _scale, "share": _share, "idle": _idle,
 }  # fmt: skip
+ASKED = {"scale": {"max": "2"}, "idle": {"automatic": "delete"}}
+
+
+def _steps(sim: Simulation) -> list[str]:
+    """What raygpu did by itself."""
+    return [e.action for e in sim.trail.entries if e.actor == "raygpu" and e.action in ("park", "delete")]
 
 
 def _compared(good: Simulation, sim: Simulation) -> str:
@@ -226,6 +259,12 @@ def _compared(good: Simulation, sim: Simulation) -> str:
     wanted_words = {words for words in good.wall.told if words in told or not words.startswith("asked")}
     if set(told) != wanted_words or len(told) > len(set(told)) + 1:
         return f"told {told} instead of {good.wall.told}"
+    if _steps(sim) != _steps(good):
+        return f"raygpu did {_steps(sim)} instead of {_steps(good)}"
+    cries, wanted_cries = ([kind for _, _, kind in one.wall.heard] for one in (sim, good))
+    # Who died between Slack's yes and the record says it once more, and of an idle message a whole one instead of a reply.
+    if not set(wanted_cries) <= set(cries) or len(cries) > len(wanted_cries) + 1:
+        return f"said {cries} instead of {wanted_cries}"
     state = sim.cards.get(sim.record.id)
     if sim.wall.messages[state.ts].text != sim.wall.render(sim.record, sim.world.now).text:
         return f"the card shows {sim.wall.messages[state.ts].text}"

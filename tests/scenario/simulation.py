@@ -10,11 +10,12 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
 from adapters.catalogue import TableCatalogue
 from adapters.redis_store import Measures
+from adapters.slack_reminders import SlackReminders
 from blocks.cards import cluster_card
 from domain.cluster import Cluster, Phase
 from domain.errors import Missing, OutsideError
@@ -23,15 +24,17 @@ from domain.quotas import accounts_of, holding
 from domain.request import CreateOptions
 from domain.rules import Actor, Rules
 from domain.spending import month_spend
+from domain.watch import Delivered
 from domain.wishes import Delete, Retry, Wish
 from sandbox.memory import MemoryAws
 from sandbox.memory_kube import MemoryKube
 from sandbox.memory_office import MemorySwitches, MemoryTrail
 from sandbox.memory_records import MemoryAccounts, MemoryClusters
-from sandbox.memory_store import MemoryCardStates, MemoryDueSet, MemoryQueue
+from sandbox.memory_store import MemoryAllowances, MemoryCardStates, MemoryDueSet, MemoryQueue
 from sandbox.world.world import World
 from services.authority import Authority
 from services.changes import Changed, Changes
+from services.crier import Crier
 from services.decisions import Click, Decisions
 from services.herald import Herald
 from services.intake import Intake
@@ -43,6 +46,8 @@ from services.requests import Asked, Requests
 from services.surveyor import Surveyor
 from services.teller import Teller
 from services.waker import Waker
+from services.warden import Warden
+from services.watcher import Watcher
 
 T = TypeVar("T")
 START = 1_790_000_000.0
@@ -52,7 +57,9 @@ RULES = Rules(
     approvers=frozenset({BOB.id, BORIS.id}), admins=frozenset({CAROL.id}), principals={BORIS.id: (ARN,)}, max_nodes=4
 )
 NOTICE = "notice "
+CRY = "cry "  # the digests of messages about use and end begin so
 MINUTE = 60.0
+MOST_VISITS = 20_000
 
 
 class Killed(BaseException):
@@ -61,19 +68,25 @@ class Killed(BaseException):
 
 @dataclass(slots=True)
 class Power:
-    """Counts the calls to the outside; fails at call number `at`, before or after its work, once."""
+    """Counts the calls to the outside; fails at call number `at`, or at the one that `wanted` names (and how many of that
+    name go before it), before or after its work, once."""
 
     at: int | None = None
     late: bool = False
     dead: bool = False
     names: list[str] = field(default_factory=list)
+    wanted: tuple[str, int] | None = None
+
+    def kill_at(self, name: str, after: int) -> None:
+        """From now on: the call of that name that comes after so many others of it."""
+        self.wanted = name, after
 
     def call(self, name: str, work: Callable[[], T]) -> T:
         """One call to the outside."""
         if self.dead:
             raise Killed(name)
         self.names.append(name)
-        fails = self.at == len(self.names)
+        fails = self.at == len(self.names) or self._is_wanted(name)
         if fails and not self.late:
             self.dead = True
             raise Killed(name)
@@ -85,7 +98,13 @@ class Power:
 
     def restore(self) -> None:
         """The process is started again; its power does not fail a second time."""
-        self.at, self.dead = None, False
+        self.at, self.dead, self.wanted = None, False, None
+
+    def _is_wanted(self, name: str) -> bool:
+        if self.wanted is None or self.wanted[0] != name:
+            return False
+        self.wanted = name, self.wanted[1] - 1
+        return self.wanted[1] < 0
 
 
 def outcome(work: Callable[[], T]) -> Callable[[], T]:
@@ -135,22 +154,39 @@ class Counted(Identifiers):
 
 
 class Crowd(People):
-    """Everybody is a member; `groups` are the members of user groups."""
+    """Everybody is a member but those in `known`; `groups` are the members of user groups, `unknown` nobody's ids."""
 
     def __init__(self) -> None:
         self.groups: dict[str, frozenset[str]] = {}
+        self.known: dict[str, Actor] = {}
+        self.unknown: set[str] = set()
 
     def look_up(self, user_id: str) -> Actor:
-        return Actor(user_id)
+        if user_id in self.unknown:
+            raise Missing("UserNotFound", "nobody has that id")
+        return self.known.get(user_id, Actor(user_id))
 
     def members(self, group_id: str) -> frozenset[str]:
         return self.groups.get(group_id, frozenset())
 
 
+class Voice(SlackReminders):
+    """The real words about use and end, marked for the wall: kind, number and the announced step before the digest."""
+
+    def idle(self, cluster: Cluster, rules: Rules, now: float) -> Rendered:
+        drawn = super().idle(cluster, rules, now)
+        return replace(drawn, digest=f"{CRY}idle {drawn.digest}")
+
+    def nudge(self, cluster: Cluster, sent: Delivered, now: float) -> Rendered:
+        drawn = super().nudge(cluster, sent, now)
+        return replace(drawn, digest=f"{CRY}nudge-{sent.kind} {drawn.digest}")
+
+
 class Wall(Board):
     """Slack, as far as cards need it: the real rendering, every state each card has shown, and what came beside it.
 
-    `notices`: time, where (a channel, or a person), kind and the people called.
+    `notices`: time, where (a channel, or a person), kind and the people called. `cries`: the messages about use and end
+    as they stand, by place and ts; `heard`: time, place and kind of each, when it was sent. `down`: Slack takes nothing.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -158,6 +194,9 @@ class Wall(Board):
         self.messages: dict[str, Rendered] = {}
         self.sent: list[tuple[float, str, str]] = []
         self.notices: list[tuple[float, str, str]] = []
+        self.cries: dict[tuple[str, str], Rendered] = {}
+        self.heard: list[tuple[float, str, str]] = []
+        self.down: OutsideError | None = None
 
     def render(self, cluster: Cluster, now: float) -> Rendered:
         text, blocks = cluster_card(cluster, now)
@@ -169,23 +208,44 @@ class Wall(Board):
         return Rendered(text, text, ())
 
     def reply(self, channel: str, ts: str, message: Rendered) -> str:
+        if message.digest.startswith(CRY) and (channel, ts) in self.cries:
+            return self._cry(channel, message)[1]
         if ts not in self.messages:
             raise Missing("MessageGone", "somebody deleted it")
         return self._note(channel, message)
 
+    def _cry(self, place: str, message: Rendered) -> tuple[str, str]:
+        self._check()
+        ts = f"cry-{len(self.heard) + 1}"
+        self.heard.append((self._clock.now(), place, message.digest.split()[1]))
+        self.cries[place, ts] = message
+        return place, ts
+
+    def _check(self) -> None:
+        if self.down is not None:
+            raise self.down
+
     def _note(self, place: str, message: Rendered) -> str:
+        self._check()
         self.notices.append((self._clock.now(), place, message.text.removeprefix(NOTICE)))
         return f"note-{len(self.notices)}"
 
     def post(self, channel: str, message: Rendered) -> tuple[str, str]:
+        if message.digest.startswith(CRY):
+            return self._cry(channel, message)
         if message.text.startswith(NOTICE):
             return channel, self._note(channel, message)
+        self._check()
         ts = f"ts-{len(self.messages) + 1}"
         self.messages[ts] = message
         self.sent.append((self._clock.now(), "post", json.dumps(message.blocks)))
         return channel, ts
 
     def update(self, channel: str, ts: str, message: Rendered) -> None:
+        self._check()
+        if (channel, ts) in self.cries:
+            self.cries[channel, ts] = message
+            return
         if ts not in self.messages:
             raise Missing("MessageGone", "somebody deleted it")
         self.messages[ts] = message
@@ -228,6 +288,7 @@ class Simulation:
         self.people = Crowd()
         self.cards = MemoryCardStates()
         self.wall = Wall(self.clock)
+        self.allowances = MemoryAllowances()
         self.queue = MemoryQueue()
         self.ids = Counted()
         self._rules = rules
@@ -268,12 +329,16 @@ class Simulation:
         accounts, people = self.wired(self.accounts, "accounts"), self.wired(self.people, "people")
         board, states = cast(Board, self.wired(self.wall, "board")), self.wired(self.cards, "cards")
         surveyor = Surveyor(capacity=capacity, planes=eyes.planes, prices=prices)
+        reminders, trail = self.wired(Voice(), "reminders"), self.wired(self.trail, "trail")
+        watcher, allowances = Watcher(eyes=eyes, trail=trail, clock=clock), self.wired(self.allowances, "allowances")
         return Crew(
             observer=Observer(eyes),
             performer=Performer(eyes, capacity),
             intake=Intake(surveyor=surveyor, authority=authority, clusters=clusters, accounts=accounts, people=people),
             teller=Teller(board=board, states=states, clock=clock),
             herald=Herald(board=board, states=states, people=people, clusters=clusters, clock=clock),
+            warden=Warden(watcher=watcher, clock=clock, authority=authority, allowances=allowances),
+            crier=Crier(board=board, reminders=reminders, people=people, clusters=clusters, clock=clock),
             prices=prices,
         )
 
@@ -289,6 +354,11 @@ class Simulation:
             plugins=self.wired(kube.device_plugins, "plugins"),
             smoke=self.wired(kube.smoke_pods, "smoke"),
             leftovers=self.wired(aws.leftovers, "leftovers"),
+            instances=self.wired(aws.instances, "instances"),
+            exporters=self.wired(kube.exporters, "exporters"),
+            gpu_pods=self.wired(kube.gpu_pods, "gpu_pods"),
+            rays=self.wired(kube.rays, "rays"),
+            scrapes=self.wired(kube.scrapes, "scrapes"),
         )
 
     def surviving(self, step: Callable[[], T]) -> T | None:
@@ -342,7 +412,7 @@ class Simulation:
         while not there():
             at = self.due.next_at()
             self.visits += 1
-            if at is None or at > end or self.visits > 5000:
+            if at is None or at > end or self.visits > MOST_VISITS:
                 raise AssertionError(f"not reached in {minutes} min ({self.visits} visits): {self.told}")
             self.world.advance_to(max(at, self.world.now))
             for cluster_id in self.due.overdue(10):

@@ -3,7 +3,7 @@
 A cloud without durations: what is asked for stands at the next look. The world of the sandbox is for everything longer.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from worlds import BOT, KNOWN, NOW, PEOPLE, prices
@@ -29,6 +29,7 @@ from domain.observation import (
     NodeGroup,
     PluginPod,
     SmokePod,
+    SpotPrice,
 )
 from domain.quotas import Usage, accounts_of, fits, holding
 from domain.rules import Actor, Freeze
@@ -38,6 +39,7 @@ from services import ports
 
 M5 = InstanceType("m5.xlarge", 4, 16, 0, "", "x86_64")
 NOTICES = frozenset({"asked", "reminder", "nobody", "approved", "denied", "lapsed", "refused", "cut", "ready"})
+CRIES = frozenset({"idle", "nudge", "daily", "weekly"})
 SUBNETS = (Subnet("subnet-a", "us-west-2a", 200), Subnet("subnet-b", "us-west-2b", 200))
 
 
@@ -208,16 +210,27 @@ class FakeTrail(ports.Trail):
 
 
 class FakeSwitches(ports.Switches):
-    """The emergency brake, pulled by assignment."""
+    """The emergency brake and the halt, moved by assignment; an installation that began at `installed`."""
 
     def __init__(self) -> None:
         self.pulled: Freeze | None = None
+        self.halted: Freeze | None = None
+        self.installed = 0.0
 
     def freeze(self) -> Freeze | None:
         return self.pulled
 
     def set_freeze(self, freeze: Freeze | None, operation: str, audit: ports.AuditEntry) -> None:
         self.pulled = freeze
+
+    def halt(self) -> Freeze | None:
+        return self.halted
+
+    def set_halt(self, halt: Freeze | None, operation: str, audit: ports.AuditEntry) -> None:
+        self.halted = halt
+
+    def installed_at(self, now: float) -> float:
+        return self.installed
 
 
 class FakeDueSet(ports.DueSet):
@@ -235,6 +248,10 @@ class FakeDueSet(ports.DueSet):
     def wake(self, cluster_id: str, delay_s: float = 0.0) -> None:
         self.script.hit("due.wake", cluster_id)
         self.woken.append(cluster_id)
+
+    def wake_many(self, cluster_ids: Sequence[str]) -> None:
+        self.script.hit("due.wake_many", str(len(cluster_ids)))
+        self.woken.extend(cluster_ids)
 
     def claim(self, cluster_id: str, owner: str) -> ports.Lease | None:
         if self.busy:
@@ -312,12 +329,17 @@ class FakeBoard(ports.Board):
     @property
     def cards(self) -> list[ports.Rendered]:
         """The messages that are cards, as they stand."""
-        return [m for m in self.messages.values() if m.text.split()[0] not in NOTICES]
+        return [m for m in self.messages.values() if m.text.split()[0] not in NOTICES | CRIES]
 
     @property
     def notices(self) -> list[tuple[str, str]]:
         """Channel and text of every message beside a card, in order."""
         return [(channel, m.text) for (channel, _), m in self.messages.items() if m.text.split()[0] in NOTICES]
+
+    @property
+    def cries(self) -> list[tuple[str, str]]:
+        """Channel and text of every message about idleness and the end, in order, as they stand."""
+        return [(channel, m.text) for (channel, _), m in self.messages.items() if m.text.split()[0] in CRIES]
 
     def _put(self, channel: str, message: ports.Rendered) -> tuple[str, str]:
         if channel in self.closed:
@@ -382,6 +404,9 @@ class FakePrices(ports.Prices):
     def at_hand(self, region: str, instance_types: tuple[str, ...]) -> PriceList:
         return self.list
 
+    def spot(self, region: str, zone: str, instance_type: str, since: float) -> tuple[SpotPrice, ...]:
+        return (SpotPrice(0.0, 0.5),)
+
 
 class FakePeople(ports.People):
     """The people of the tests; everybody else is a member. `groups`: members of user groups; `errors` by id."""
@@ -391,11 +416,14 @@ class FakePeople(ports.People):
         self.known: dict[str, Actor] = dict(PEOPLE)
         self.groups: dict[str, frozenset[str]] = {}
         self.errors: dict[str, OutsideError] = {}
+        self.unknown: set[str] = set()
 
     def look_up(self, user_id: str) -> Actor:
         self.script.hit("people.look_up", user_id)
         if user_id in self.errors:
             raise self.errors[user_id]
+        if user_id in self.unknown:
+            raise Missing("UserNotFound", "Slack knows nobody of that id")
         return self.known.get(user_id, Actor(user_id))
 
     def members(self, group_id: str) -> frozenset[str]:

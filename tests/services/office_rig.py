@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from fakes import FakeBoard, Script
+from idle_fakes import FakeCharts, FakePictures, FakeReminders
 from worlds import KNOWN, NOW, PEOPLE, RULES, plane, record
 
 from bot.measures import MEASURES
@@ -17,13 +19,15 @@ from domain.observation import ABSENT, Absent, ControlPlane, NodeGroup
 from domain.rules import Actor, Rules
 from domain.spec import CPU_GROUP, GPU_GROUP
 from sandbox.memory_office import MemoryBeats, MemoryErrands, MemoryStoreFacts, MemorySwitches, MemoryTrail
-from sandbox.memory_records import MemoryClusters
-from sandbox.memory_store import MemoryDueSet, MemoryOnce, MemoryQueue
+from sandbox.memory_records import MemoryAccounts, MemoryClusters
+from sandbox.memory_store import MemoryCardStates, MemoryDueSet, MemoryOnce, MemoryQueue
 from services.admin import Admin
 from services.authority import Authority
+from services.digester import Digester, Press
 from services.doctor import Doctor, Instruments
-from services.errands import Chores, Desk, Errander, ErrandRunner
+from services.errands import Chores, Desk, Errander, ErrandRunner, Staff
 from services.ports import AuditEntry
+from services.queries import Queries
 from services.requests import Asked
 from services.sweeper import Lookout, Sweeper
 from services.waker import Waker
@@ -174,12 +178,31 @@ class Office:
         self.doctor = Doctor(instruments=self._instruments(), rules=rules, socket_mode=True)
         self.errander = Errander(errands=self.errands, queue=self.queue, authority=self.authority, ids=Names())
         self.chores = Chores(queue=self.queue, once=MemoryOnce(self.clock))
+        self.queries = Queries(
+            clusters=self.clusters,
+            clock=self.clock,
+            authority=self.authority,
+            trail=self.trail,
+            accounts=MemoryAccounts(self.clusters),
+        )
+        self.script = Script()
+        self.board = FakeBoard(self.script)
+        self.states = MemoryCardStates()
+        self.once = MemoryOnce(self.clock)
+        self.pictures = FakePictures()
+        self.digester = self.office_digester()
         self.runner = self.worker()
+
+    def office_digester(self) -> Digester:
+        """A digester; any number may work on the same stores."""
+        press = Press(self.outside, FakeReminders(), self.board, self.states, self.once)
+        return Digester(press=press, clusters=self.clusters, clock=self.clock, authority=self.authority)
 
     def worker(self) -> ErrandRunner:
         """A worker; any number may work on the same stores."""
         desk = Desk(self.errands, self.replies, self.outside, self.beats)
-        return ErrandRunner(desk=desk, authority=self.authority, doctor=self.doctor, sweeper=self.sweeper)
+        staff = Staff(self.doctor, self.sweeper, self.digester, self.queries, FakeCharts(), self.pictures)
+        return ErrandRunner(desk=desk, authority=self.authority, staff=staff)
 
     def _instruments(self) -> Instruments:
         out = self.outside

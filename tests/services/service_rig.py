@@ -30,6 +30,16 @@ from fakes import (
     FakeTrail,
     Script,
 )
+from idle_fakes import (
+    FakeExporters,
+    FakeGpuPods,
+    FakeHistories,
+    FakeInstances,
+    FakeRays,
+    FakeReminders,
+    FakeScrapes,
+    Use,
+)
 from worlds import ALICE, PEOPLE, RULES
 
 from domain.cluster import Cluster
@@ -37,8 +47,10 @@ from domain.errors import Refused
 from domain.request import CreateOptions
 from domain.rules import Rules
 from domain.wishes import Delete, Retry, Wish
+from sandbox.memory_store import MemoryAllowances
 from services.authority import Authority
 from services.changes import Changed, Changes
+from services.crier import Crier
 from services.decisions import Click, Decisions
 from services.herald import Herald
 from services.intake import Intake
@@ -50,12 +62,15 @@ from services.requests import Asked, Requests
 from services.surveyor import Surveyor
 from services.teller import Teller
 from services.waker import Waker
+from services.warden import Warden
+from services.watcher import Watcher
 
 
 class Rig:
     """Everything, with names."""
 
-    def __init__(self, rules: Rules = RULES) -> None:
+    def __init__(self, rules: Rules = RULES, *, with_history: bool = False) -> None:
+        self.with_history = with_history
         self.script = Script()
         self.clock = FakeClock()
         self.clusters = FakeClusters(self.script)
@@ -66,6 +81,7 @@ class Rig:
         self.prices = FakePrices()
         self.cloud = FakeCloud(self.script)
         self.capacity = FakeCapacity(self.script)
+        self.use = Use()
         self.waker = Waker(self.due, self.queue)
         self.eyes = self._eyes()
         self.observer = Observer(self.eyes)
@@ -79,6 +95,14 @@ class Rig:
         self.authority = Authority(rules=rules, switches=self.switches, clock=self.clock)
         self.herald = Herald(
             board=self.board, states=self.states, people=self.people, clusters=self.clusters, clock=self.clock
+        )
+        self.allowances = MemoryAllowances()
+        self.watcher = Watcher(eyes=self.eyes, trail=self.trail, clock=self.clock)
+        self.warden = Warden(
+            watcher=self.watcher, clock=self.clock, authority=self.authority, allowances=self.allowances
+        )
+        self.crier = Crier(
+            board=self.board, reminders=FakeReminders(), people=self.people, clusters=self.clusters, clock=self.clock
         )
         self._open_doors()
         self.reconciler = self.worker()
@@ -117,6 +141,12 @@ class Rig:
             plugins=FakePlugins(cloud),
             smoke=FakeSmoke(cloud),
             leftovers=FakeLeftovers(cloud),
+            instances=FakeInstances(cloud, self.clock),
+            exporters=FakeExporters(cloud),
+            gpu_pods=FakeGpuPods(self.script, self.use),
+            rays=FakeRays(self.script, self.use),
+            scrapes=FakeScrapes(self.script, self.use, self.clock),
+            histories=FakeHistories(self.script, self.use) if self.with_history else None,
         )
 
     def worker(self, owner: str = "w1") -> Reconciler:
@@ -128,7 +158,9 @@ class Rig:
             accounts=self.accounts,
             people=self.people,
         )
-        crew = Crew(self.observer, self.performer, intake, self.teller, self.herald, self.prices)
+        crew = Crew(
+            self.observer, self.performer, intake, self.teller, self.herald, self.warden, self.crier, self.prices
+        )
         return Reconciler(
             crew=crew,
             clusters=self.clusters,

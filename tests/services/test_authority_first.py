@@ -159,6 +159,8 @@ ROWS: dict[str, Row] = {
     "Queries.standing": Row(lambda w, a: w.queries.standing(a.actor)),
     "Admin.freeze": Row(lambda w, a: w.admin.freeze("audit", a), CAROL),
     "Admin.unfreeze": Row(lambda w, a: (pulled(w), w.admin.unfreeze(a)), CAROL),
+    "Admin.halt": Row(lambda w, a: w.admin.halt("holidays", a), CAROL),
+    "Admin.unhalt": Row(lambda w, a: (halted(w), w.admin.unhalt(a)), CAROL),
     "Sweeper.adopt": Row(lambda w, a: w.sweeper.adopt(LOST.id, a), CAROL),
     "Errander.send": Row(lambda w, a: w.errander.send("doctor", {}, a, "https://example"), CAROL),
 }
@@ -183,6 +185,11 @@ def raised(fault: Refused | None) -> None:
 def pulled(wired: Wired) -> None:
     """The brake, pulled by somebody before."""
     wired.rig.switches.pulled = Freeze(CAROL, NOW, "")
+
+
+def halted(wired: Wired) -> None:
+    """Automatic steps, stopped by somebody before."""
+    wired.rig.switches.halted = Freeze(CAROL, NOW, "")
 
 
 def public(kind: type) -> dict[str, Callable[..., Any]]:

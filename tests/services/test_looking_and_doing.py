@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 from service_rig import Rig
-from worlds import BOT, al2023, doomed, plane, proven_record, record, strangers
+from worlds import BOT, NOW, al2023, doomed, plane, proven_record, record, strangers
 
 from domain.actions import (
     ApplyDevicePlugin,
+    ApplyExporter,
     ApproveDeletion,
     CreateAddon,
     CreateControlPlane,
@@ -18,25 +19,32 @@ from domain.actions import (
     GrantAccess,
     LiftProtection,
     RemoveDevicePlugin,
+    RemoveExporter,
     RemoveLeftover,
     RemoveLoadBalancers,
     RemoveSmokePod,
     RepairTaints,
+    ResumeRay,
     RevokeAccess,
     RunSmokePod,
     ScaleNodeGroup,
+    SuspendRay,
     TagControlPlane,
 )
+from domain.cluster import GroupRow, Meter
 from domain.errors import Denied, Missing, Rejected, Throttled, Unavailable
+from domain.exporter import desired_exporter
 from domain.naming import TAG_DELETE, deletion_tag, plane_token, token
 from domain.observation import ABSENT, NOT_LOOKED, Leftover, NodeGroup, Observed, Unreadable
 from domain.plugin import desired_plugin
 from domain.provisioning import ADMIN_POLICY
+from domain.ray import RayObjects
 from domain.spec import WORKER_TAINT
 from services.performer import Scene
 from services.ports import NodeGroupOrder
 
 TIMEOUT = Unavailable("Timeout", "no answer")
+ROW = GroupRow("gpu-node-group", "ACTIVE", NOW, 0, 1, 1, "g5.xlarge", "", "asg", "ok", 1, 1, (), 1.0)
 BLIND = Unreadable("Timeout", "no answer")
 
 
@@ -66,11 +74,12 @@ def test_a_whole_cluster_is_read_whole(rig: Rig) -> None:
     assert isinstance(rig.observer.creation(proven_record()).insights, tuple)
 
 
-def test_an_absent_plane_spares_every_other_read(rig: Rig) -> None:
-    """Nothing can stand in a cluster that is not there."""
+def test_an_absent_plane_spares_every_other_read_but_that_of_the_bill(rig: Rig) -> None:
+    """Nothing can stand in a cluster that is not there; its instances may still cost money."""
     rig.cloud.planes.clear()
-    assert rig.observer.creation(record()) == Observed(control_plane=ABSENT)
-    assert rig.script.calls == ["planes.describe"]
+    seen = rig.observer.creation(record())
+    assert seen == Observed(control_plane=ABSENT, instances=seen.instances) and isinstance(seen.instances, tuple)
+    assert rig.script.calls == ["planes.describe", "instances.list"]
 
 
 @pytest.mark.parametrize("status", ["CREATING", "FAILED", "DELETING"])
@@ -79,11 +88,11 @@ def test_a_plane_that_does_not_run_spares_every_other_read(rig: Rig, status: str
     cluster = record()
     rig.cloud.planes[cluster.eks_name] = plane(cluster, status)
     rig.observer.creation(cluster)
-    assert rig.script.calls == ["planes.describe"]
+    assert rig.script.calls == ["planes.describe", "instances.list"]
 
 
 def test_a_strangers_plane_is_not_looked_into(rig: Rig) -> None:
-    """What is not ours is none of our business."""
+    """What is not ours is none of our business, and its instances are not on our bill."""
     cluster = record()
     rig.cloud.planes[cluster.eks_name] = strangers(cluster)
     rig.observer.creation(cluster)
@@ -104,6 +113,9 @@ def test_a_strangers_plane_is_not_looked_into(rig: Rig) -> None:
         ("plugins.read", "plugins"),
         ("smoke.list", "smoke_pods"),
         ("planes.insights", "insights"),
+        ("instances.list", "instances"),
+        ("exporters.read", "exporters"),
+        ("rays.objects", "ray"),
     ],
 )
 @pytest.mark.parametrize("error", [TIMEOUT, Throttled("Throttled", "no answer"), Denied("AccessDenied", "no answer")])
@@ -112,7 +124,7 @@ def test_a_failed_read_of_creation_is_unreadable_with_its_reason(
 ) -> None:
     """Each read fails alone, as Unreadable, whatever the kind of error; absent is never made of it."""
     rig.script.fail(call, error)
-    seen = rig.observer.creation(proven_record())
+    seen = rig.observer.creation(proven_record(ready_at=NOW))
     assert getattr(seen, field) == Unreadable(error.reason, error.message)
 
 
@@ -124,6 +136,7 @@ def test_a_failed_read_of_creation_is_unreadable_with_its_reason(
         ("addons.list", "addons"),
         ("api.load_balancers", "load_balancers"),
         ("leftovers.find", "leftovers"),
+        ("instances.list", "instances"),
     ],
 )
 def test_a_failed_read_of_deletion_is_unreadable(rig: Rig, call: str, field: str) -> None:
@@ -135,9 +148,9 @@ def test_a_failed_read_of_deletion_is_unreadable(rig: Rig, call: str, field: str
 def test_a_silent_api_server_is_asked_once(rig: Rig) -> None:
     """What hangs on the server is unreadable for the same reason, without three more timeouts."""
     rig.script.fail("api.version", TIMEOUT)
-    seen = rig.observer.creation(record())
-    assert seen.nodes == seen.plugins == seen.smoke_pods == BLIND
-    assert rig.script.named("api.nodes", "plugins.read", "smoke.list") == []
+    seen = rig.observer.creation(record(ready_at=NOW))
+    assert seen.nodes == seen.plugins == seen.smoke_pods == seen.exporters == seen.ray == BLIND
+    assert rig.script.named("api.nodes", "plugins.read", "smoke.list", "exporters.read", "rays.objects") == []
 
 
 def test_no_groups_no_api_server(rig: Rig) -> None:
@@ -167,6 +180,26 @@ def test_launch_failures_are_asked_only_of_groups_on_their_way(rig: Rig) -> None
     assert len(rig.script.named("groups.launch_failures")) == 3
 
 
+def test_what_ec2_has_forgotten_its_auto_scaling_group_still_knows(rig: Rig) -> None:
+    """An instance that ran at the last look and is not listed any more: its end is asked for, and unread it is no end."""
+    cluster = record(
+        meters=(Meter("i-9", "instance", NOW - 9000, NOW - 7200, 1.0, group="gpu-node-group"),),
+        group_rows=(replace(ROW, asg_name="asg-gpu"),),
+    )
+    rig.eyes.instances.ends = {"i-9": NOW - 7000}
+    seen = rig.observer.creation(cluster).instances
+    assert isinstance(seen, tuple) and [(i.id, i.ended_at) for i in seen if i.is_over] == [("i-9", NOW - 7000)]
+    assert rig.script.named("instances.endings") == ["instances.endings asg-gpu"]
+    rig.script.fail("instances.endings", TIMEOUT)
+    assert rig.observer.deletion(cluster).instances == BLIND
+
+
+def test_ray_is_looked_for_once_the_cluster_was_ready(rig: Rig) -> None:
+    """Before, nobody can have made a RayCluster in it."""
+    assert rig.observer.creation(record()).ray is NOT_LOOKED
+    assert rig.observer.creation(record(ready_at=NOW)).ray == RayObjects(installed=False)
+
+
 def test_no_smoke_is_not_looked_for(rig: Rig) -> None:
     """With --no-smoke no pod is listed."""
     assert rig.observer.creation(record(replace(record().spec, smoke=False))).smoke_pods is NOT_LOOKED
@@ -187,6 +220,8 @@ def scene(rig: Rig) -> Scene:
 GPU = record().spec.groups[1]
 WANTED = desired_plugin(al2023())
 assert WANTED is not None
+EXPORTER = desired_exporter(al2023())
+assert EXPORTER is not None
 CALLS = [
     (CreateControlPlane("1.35"), "planes.create raygpu-demo-abc23"),
     (GrantAccess("arn:x", "policy"), "access.grant arn:x"),
@@ -200,6 +235,10 @@ CALLS = [
     (RepairTaints("gpu-node-group-0", (WORKER_TAINT,)), "api.repair_taints gpu-node-group-0"),
     (RunSmokePod("n", 4, ()), "smoke.run n"),
     (RemoveSmokePod("n"), "smoke.remove n"),
+    (ApplyExporter(EXPORTER), "exporters.apply"),
+    (RemoveExporter(), "exporters.remove"),
+    (SuspendRay("default", "demo", "demo-abc23/1"), "rays.suspend default/demo demo-abc23/1"),
+    (ResumeRay("default", "demo"), "rays.resume default/demo"),
     (ApproveDeletion("op"), "planes.tag arn:raygpu-demo-abc23"),
     (LiftProtection(), "planes.lift_protection raygpu-demo-abc23"),
     (RemoveLoadBalancers(("a/b", "c/d")), "api.delete_services a/b,c/d"),
