@@ -2,12 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+RAY := .venv-ray/.ready
+AWS := .venv-kubernetes/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint lock faults fuzz sentences browser
+.PHONY: help setup demo test check lint lock faults fuzz judge sweep bench sentences browser prometheus ray kubernetes
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-11s %s\n", $$1, $$2}'
 
 $(READY): requirements/dev.txt requirements/chart.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "raygpu needs Python 3.11 or newer")'
@@ -30,8 +32,32 @@ browser:
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
 	  else echo "the browser tests need chromium: apt-get install chromium, or set CHROMIUM to its path"; fi; fi
 
-test: $(READY) browser ## every test (unit, contract, engine, wire, browser)
-	$(BIN)/pytest -n 2 --dist loadfile
+# The metrics tests ask a real Prometheus, Debian's. Elsewhere: have `prometheus` and `promtool` on PATH.
+prometheus:
+	@if ! { command -v prometheus && command -v promtool; } >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing Debian's prometheus for the metrics tests"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus >/dev/null; \
+	  else echo "the metrics tests need prometheus and promtool: apt-get install prometheus"; fi; fi
+
+$(RAY): requirements/ray.txt
+	$(PYTHON) -m venv .venv-ray
+	.venv-ray/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/ray.txt
+	touch $@
+
+ray: $(RAY) ## the Ray whose head the tests ask, in .venv-ray (400 MB, a minute)
+
+$(AWS): requirements/kubernetes.txt
+	$(PYTHON) -m venv .venv-kubernetes
+	.venv-kubernetes/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/kubernetes.txt
+	touch $@
+
+kubernetes: $(READY) $(AWS) ## the Kubernetes half against real control planes (docs/kubernetes.md; first build: ten minutes, then ten)
+	$(BIN)/python benchmarks/tier.py
+
+test: $(READY) browser prometheus ray ## every test (unit, contract, engine, wire, browser) but those of real control planes
+	$(BIN)/pytest -n 2 --dist loadfile -m "not kubernetes"
+	@echo "The tier of real control planes did not run; it is apart while it is being built: make kubernetes (needs Go)."
 
 lint: $(READY) ## format, lint, types and the import contracts
 	$(BIN)/ruff format --check .
@@ -47,6 +73,15 @@ faults: $(READY) ## crash at every outside call of a create and of a delete (ten
 fuzz: $(READY) ## 100,000 mutated payloads, each judged against the policy (five minutes)
 	$(BIN)/python benchmarks/fuzz.py
 
+judge: $(READY) ## idleness decisions replayed against a known truth: a thousand cluster-weeks (docs/judge.md; ten minutes)
+	$(BIN)/python benchmarks/judge.py
+
+sweep: $(READY) ## Redis calls of a tick over 10,000 clusters, in a real Valkey
+	$(BIN)/python benchmarks/sweep.py
+
+bench: $(READY) ## what the engine costs: the sweep
+	$(BIN)/python benchmarks/bench.py
+
 sentences: $(READY) ## collect the sentences of the code into blocks/locale (docs/languages.md)
 	$(BIN)/python tests/house/collect.py
 
@@ -56,3 +91,7 @@ lock: $(READY) ## renew requirements/*.txt from pyproject.toml
 	$(BIN)/pip-compile --quiet --upgrade --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url \
 	  --no-emit-find-links --no-header --extra sandbox --extra dev -c requirements/run.txt \
 	  -o requirements/dev.txt pyproject.toml
+	$(BIN)/pip-compile --quiet --upgrade --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url \
+	  --no-emit-find-links --no-header -o requirements/ray.txt requirements/ray.in
+	$(BIN)/pip-compile --quiet --upgrade --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url \
+	  --no-emit-find-links --no-header -o requirements/kubernetes.txt requirements/kubernetes.in
