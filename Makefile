@@ -6,7 +6,7 @@ RAY := .venv-ray/.ready
 AWS := .venv-kubernetes/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint lock faults fuzz judge sweep bench sentences browser prometheus ray kubernetes
+.PHONY: help setup demo test check lint lock faults fuzz judge sweep bench sentences browser prometheus ray kubernetes ladder
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -56,8 +56,11 @@ kubernetes: $(READY) $(AWS) ## the Kubernetes half against real control planes (
 	$(BIN)/python benchmarks/tier.py
 
 test: $(READY) browser prometheus ray ## every test (unit, contract, engine, wire, browser) but those of real control planes
-	$(BIN)/pytest -n 2 --dist loadfile -m "not kubernetes"
-	@echo "The tier of real control planes did not run; it is apart while it is being built: make kubernetes (needs Go)."
+	$(BIN)/pytest -n 2 --dist loadfile -m "not kubernetes and not ladder"
+	@echo "Two tiers did not run, since they want the machine to themselves: make ladder, and make kubernetes (needs Go)."
+
+ladder: $(READY) browser ## remind, park, delete at speed, in the page and on the wire (five minutes, nothing else beside it)
+	$(BIN)/pytest -n0 -m ladder tests/e2e
 
 lint: $(READY) ## format, lint, types and the import contracts
 	$(BIN)/ruff format --check .

@@ -310,6 +310,15 @@ def test_the_audit_tells_all_of_it(world: Sandbox) -> None:
     assert {json.loads(line)["object"] for line in some.stdout.splitlines()} == {scaled["object"]}
 
 
+def test_automatic_steps_are_an_administrators_switch(world: Sandbox) -> None:
+    """Nobody else's; and of a cluster that is gone neither the evidence is shown nor a word taken against it."""
+    assert "Only administrators" in typed(world, "admin automatic off", BOB)
+    assert "nothing by itself any more" in typed(world, "admin automatic off the demo is on Monday", CAROL)
+    assert "may act by itself again" in typed(world, "admin automatic on", CAROL)
+    for text in ("why demo", "busy demo"):
+        assert "demo" in typed(world, text, BOB)
+
+
 def test_every_command_was_typed_and_nothing_is_left(world: Sandbox) -> None:
     """The table of commands has none that this file did not type; no cluster, no leftover, no bill."""
     assert [c.name for c in manual.COMMANDS if not any(text.startswith(c.name) for text in TYPED)] == []

@@ -10,7 +10,7 @@ from page_rig import press, say
 from playwright.sync_api import Browser, Locator, Page, expect
 from story_rig import ALICE, BORIS, Sandbox, sandbox, screenshot_folder, wait_for
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.ladder, pytest.mark.timeout(300)]
 SOON_MS = 30_000
 STORY_MS = 120_000
 CALM, FAST, PARKED = 30, 240, 600  # world seconds per second: a person reads, evidence gathers, nothing is looked at

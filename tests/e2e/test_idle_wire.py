@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from story_rig import ALICE, BORIS, CAROL, Sandbox, buttons, said, sandbox, wait_for
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.ladder, pytest.mark.timeout(300)]
 DEAR = "p5.48xlarge"  # above idle.dear_above: 20 minutes of evidence are enough
 GPU_GROUP = "gpu-node-group"
 ONE, NONE = (0, 1, 1), (0, 0, 1)

@@ -21,6 +21,7 @@ from tests.kubernetes.island import ADMIN, Island, World, until
 
 STEP_S = 30.0  # of the world's time between two looks of the real controllers
 TURNS = 3  # of the real cluster, for each step
+ATTEMPTS = 5
 AUDITED_S = 0.5  # until the API server has told what it was asked
 
 
@@ -113,11 +114,16 @@ class RealIsland(KubeIsland, World):
     ) -> tuple[int, Any]:
         """Somebody else with kubectl, as the administrator."""
         asked = f"{path}?{urlencode(query)}" if query else path
-        try:
-            answer = self.control.call(method, asked, body, kind)
-        except HTTPError as error:
-            return error.code, json.loads(error.read())
-        return (201 if method == "POST" else 200), answer
+        for _ in range(ATTEMPTS):
+            try:
+                return (201 if method == "POST" else 200), self.control.call(method, asked, body, kind)
+            except HTTPError as error:
+                refused = error.code, json.loads(error.read())
+            if method != "PUT" or refused[0] != 409:
+                break
+            # A real controller wrote the status since it was read: `kubectl edit` opens the editor anew.
+            body["metadata"]["resourceVersion"] = self.control.call("GET", path)["metadata"]["resourceVersion"]
+        return refused
 
 
 def until_turned(api: Watched) -> None:

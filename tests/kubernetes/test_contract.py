@@ -16,6 +16,7 @@ from services.observer import read
 from tests.kubernetes.island import Island, island, until
 from tests.kubernetes.real_door import over_real
 
+SMOKE = f"/api/v1/namespaces/default/pods/raygpu-smoke-{contract.GPU}"
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(240)]
 
 
@@ -80,6 +81,20 @@ class TestSmoke(contract.TestSmoke):
         (seen,) = doors.smoke.list(doors.plane)
         assert (seen.node, seen.phase, seen.message) == (contract.SECOND, "Succeeded", "")
         assert seen.started_at == began
+
+    def test_remove_may_be_repeated(self, doors: Doors) -> None:
+        """It is off the list, gone in a moment, and another one can then be run."""
+        contract.grow(doors)
+        doors.smoke.run(doors.plane, contract.GPU, 1, (contract.TAINT,))
+        doors.world.after(60)
+        before = doors.world.foreign("GET", SMOKE, None)[1]["metadata"]["uid"]
+        doors.smoke.remove(doors.plane, contract.GPU)
+        assert doors.smoke.list(doors.plane) == ()
+        until(lambda: doors.world.foreign("GET", SMOKE, None)[0] == 404)
+        doors.smoke.remove(doors.plane, contract.GPU)
+        doors.smoke.run(doors.plane, contract.GPU, 1, (contract.TAINT,))
+        assert contract.pod_of(doors).phase in ("Pending", "Running")
+        assert doors.world.foreign("GET", SMOKE, None)[1]["metadata"]["uid"] != before
 
     def test_without_the_toleration_it_waits_and_says_why(self, doors: Doors) -> None:
         """The scheduler's sentence; since 1.36 it no longer says which taint."""
