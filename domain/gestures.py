@@ -9,7 +9,7 @@ from domain.cluster import Cluster
 from domain.errors import Refused
 from domain.lifecycle import is_live
 from domain.rules import Actor, Rules
-from domain.watch import State, Watch
+from domain.watch import State, Use, Watch
 from domain.words import Said, say
 
 
@@ -73,9 +73,9 @@ def _seen(watch: Watch) -> Said:
     if label is not None and label.at >= (watch.active_at or 0.0):
         return say("<@{by}> said that it is not idle.", by=label.by)
     working = [one.value for one in watch.readings if one.state is State.ACTIVE and one.value]
-    if working:
+    if working and watch.use is not Use.WARMING:
         return say("{evidence}", evidence=" ".join(working))
-    if watch.active_at is None:
+    if watch.active_at is None or watch.use is Use.WARMING:
         return say("its use is judged anew.")
     return say("work was last seen {when}.", when=moment(watch.active_at))
 

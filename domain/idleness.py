@@ -13,10 +13,9 @@ from domain.cluster import Cluster
 from domain.look import STALE_TICKS, TICK_S, Look
 from domain.probes import Judged
 from domain.rules import Rules
-from domain.watch import Kind, Reading, State, Use, Watch
+from domain.watch import GROW_S, Kind, Reading, State, Use, Watch
 
 WARM_CREATE_S = 3600.0
-WARM_GROW_S = 1800.0
 FORGET_S = 1800.0  # unseen for so long, the clock begins anew
 _RANK = {Use.IDLE: 0, Use.WARMING: 1, Use.UNKNOWN: 2, Use.ACTIVE: 3}
 
@@ -82,7 +81,7 @@ def _warm_until(look: Look) -> float:
     """Grace after the cluster was ready, and after its youngest GPU node came: by scale-up, resume or replacement."""
     began = look.now if look.cluster.ready_at is None else look.cluster.ready_at
     # A node from the future was made by a clock that is ahead: it is as good as new.
-    joined = [min(node.created_at, look.now) + WARM_GROW_S for node, _ in look.gpu_nodes]
+    joined = [min(node.created_at, look.now) + GROW_S for node, _ in look.gpu_nodes]
     return max([began + WARM_CREATE_S, *joined])
 
 

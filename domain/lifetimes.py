@@ -12,7 +12,7 @@ from domain.ladder import IDLE, window_s
 from domain.lifecycle import phase
 from domain.money import requote
 from domain.spec import ClusterSpec
-from domain.watch import Label, Use
+from domain.watch import Label
 from domain.wishes import Extend, Keep, NotIdle, Shorten
 from domain.words import Said, say
 
@@ -60,19 +60,9 @@ def not_idle(cluster: Cluster, wish: NotIdle, case: Case) -> Cluster:
     if (wish.epoch is not None and wish.epoch != watch.epoch) or (wish.epoch is None and repeated):
         return cluster
     said = ", ".join(f"{one.probe}={one.state.value}" for one in watch.readings)
-    anew = replace(
-        watch,
-        epoch=watch.epoch + 1,
-        use=Use.WARMING,
-        kind=None,
-        idle_s=0.0,
-        idle_usd=0.0,
-        idle_since=None,
-        credited_to=max(watch.credited_to, case.now),
-        warm_until=max(watch.warm_until, case.now + 2 * window_s(cluster, case.rules)),
-        labels=(*watch.labels, Label(case.by.id, case.now, said))[-LABELS:],
-    )
-    return replace(cluster, watch=anew)
+    anew = watch.anew(case.now, case.now + 2 * window_s(cluster, case.rules))
+    labels = (*watch.labels, Label(case.by.id, case.now, said))[-LABELS:]
+    return replace(cluster, watch=replace(anew, labels=labels))
 
 
 def shorten(cluster: Cluster, wish: Shorten, case: Case) -> Cluster:

@@ -12,6 +12,7 @@ from domain.money import requote
 from domain.policy import Act, Wanted
 from domain.spec import ClusterSpec, NodeGroupSpec
 from domain.wishes import Park, Scale
+from domain.watch import GROW_S
 from domain.words import say
 
 
@@ -37,8 +38,7 @@ def resume(cluster: Cluster, case: Case) -> Cluster:
             "The lifetime of “{name}” is over; extend it first: `/raygpu extend {name}`.", name=cluster.spec.name
         )
         raise Refused("Expired", text)
-    saved = savings.ended(cluster, case.now)
-    return replace(cluster, parked=None, savings=saved, size_generation=cluster.size_generation + 1)
+    return replace(_growing(cluster, case.now), parked=None, savings=savings.ended(cluster, case.now))
 
 
 def scale(cluster: Cluster, wish: Scale, case: Case) -> Cluster:
@@ -62,7 +62,17 @@ def scale(cluster: Cluster, wish: Scale, case: Case) -> Cluster:
         _check_rules(cluster, spec, case)
         _check_approval(cluster, spec, case)
     quote = None if cluster.quote is None else requote(cluster.quote, spec)
-    return replace(cluster, spec=spec, quote=quote, size_generation=cluster.size_generation + 1)
+    sized_so = replace(cluster, spec=spec, quote=quote)
+    if wish.nodes < group.desired:
+        return replace(sized_so, size_generation=cluster.size_generation + 1)
+    return _growing(sized_so, case.now)
+
+
+def _growing(cluster: Cluster, now: float) -> Cluster:
+    """On its way to more nodes. Somebody wants to use it: what the last look judged of fewer of them is over, and counts
+    for no reminder until the next look."""
+    watch = cluster.watch.anew(now, now + GROW_S)
+    return replace(cluster, watch=watch, size_generation=cluster.size_generation + 1)
 
 
 def _gpu_group(spec: ClusterSpec) -> NodeGroupSpec:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -38,6 +38,7 @@ class Kind(StrEnum):
     BROKEN = "Broken"  # GPUs that cannot work: paid for, not idle
 
 
+GROW_S = 1800.0  # grace after a GPU node came, or was asked for
 ALLOCATION, RAY, UTILISATION, ENERGY, PEOPLE, HEALTH = "A", "R", "U", "E", "H", "X"
 
 
@@ -156,6 +157,21 @@ class Watch:
     def reading(self, probe: str) -> Reading | None:
         """The reading of that probe, None where it was never looked at."""
         return next((one for one in self.readings if one.probe == probe), None)
+
+    def anew(self, now: float, warm_until: float) -> Watch:
+        """The watch of another epoch: what was counted or told before permits nothing, and there is time to warm up."""
+        return replace(
+            self,
+            epoch=self.epoch + 1,
+            use=Use.WARMING,
+            kind=None,
+            idle_s=0.0,
+            idle_usd=0.0,
+            idle_since=None,
+            unknown_since=None,
+            credited_to=max(self.credited_to, now),
+            warm_until=max(self.warm_until, warm_until),
+        )
 
 
 @dataclass(frozen=True, slots=True)

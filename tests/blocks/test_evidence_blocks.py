@@ -90,7 +90,7 @@ def test_before_anybody_looked_there_is_no_evidence() -> None:
 @pytest.mark.parametrize(
     ("cluster", "words"),
     [
-        (idle(), "💤 *Idle:* idle since <!date^"),
+        (idle(), "💤 *Use:* idle since <!date^"),
         (idle(), "$35.70 spent so. No pod asks for a GPU."),
         (idle(idle_usd=None), "an unknown sum spent so."),
         (unseen(), "❔ *Not seen* since <!date^"),

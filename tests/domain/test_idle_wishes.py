@@ -6,15 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from idle_worlds import DAY, EPOCH, HOUR, MINUTE, WARNED, idling, parked, policed, warning, watched, with_watch
-from worlds import ALICE, BOB, CAROL, NOW, PEOPLE, RULES, record
+from worlds import ALICE, BOB, CAROL, NOW, PEOPLE, RULES, record, spec
 
 from domain import expiry, ladder, reminders
 from domain.changes import Gesture, apply
 from domain.cluster import Cluster
 from domain.errors import Refused
 from domain.rules import IdlePolicy, Rules
+from domain.spec import gpu_group
 from domain.watch import ALLOCATION, RAY, Label, Reading, State, Thread, Use
-from domain.wishes import Delete, Extend, Keep, NotIdle, Park, Resume, Transfer, Wish
+from domain.wishes import Delete, Extend, Keep, NotIdle, Park, Resume, Scale, Transfer, Wish
 
 HOW = Gesture("button", "op-1")
 READINGS = (
@@ -172,3 +173,42 @@ def test_what_is_parked_at_its_end_is_resumed_with_more_time_only() -> None:
     assert wish(over, Resume()).parked is None
     more = replace(over, approval=replace(record().approval, at=NOW - DAY))  # type: ignore[type-var]
     assert wish(wish(more, Extend(3600), CAROL, PARKS), Resume(), rules=PARKS).parked is None
+
+
+# ---- another size
+
+
+def dear_and_warned() -> Cluster:
+    """Idle for long, dear enough for another reminder at once, with a park announced."""
+    return idling(watch=watched(idle_s=3 * HOUR, idle_usd=500.0, unknown_since=NOW - 1, thread=Thread("C0RAYGPU", "1.0")))
+
+
+def test_nothing_is_said_of_nodes_that_are_on_their_way() -> None:
+    """Parked and resumed within minutes of the last look: that look judged other nodes, so it reminds of nothing, ends
+    the message that stands, and permits no step."""
+    before = dear_and_warned()
+    assert reminders.due(before, policed(), 0.0, NOW) is not None
+    resumed = wish(wish(before, Park()), Resume(), now=NOW + 5 * MINUTE)
+    assert reminders.due(resumed, policed(), 0.0, NOW + 5 * MINUTE) is None
+    assert "warm up" in reminders.over(resumed, NOW + 5 * MINUTE)
+    watch = resumed.watch
+    assert (watch.epoch, watch.use, watch.kind) == (EPOCH + 1, Use.WARMING, None)
+    assert (watch.idle_s, watch.idle_usd, watch.idle_since, watch.unknown_since) == (0.0, 0.0, None, None)
+    assert watch.warm_until == NOW + 35 * MINUTE
+    assert ladder.notices(before) and not ladder.notices(resumed)
+
+
+@pytest.mark.parametrize(("nodes", "epoch"), [(1, EPOCH), (2, EPOCH), (3, EPOCH + 1)])
+def test_who_asks_for_more_nodes_wants_to_use_them(nodes: int, epoch: int) -> None:
+    """More nodes end the spell; fewer, or as many as before, are no sign of work."""
+    before = idling(spec=spec(gpu_group(("g5.xlarge",), 1, 2)))
+    after = wish(before, Scale(nodes), by=CAROL)
+    assert after.watch.epoch == epoch
+    assert (after.watch == before.watch) is (epoch == EPOCH)
+
+
+def test_an_old_message_after_a_resume_does_nothing() -> None:
+    """Park now, pressed on a reminder from before the resume, is refused with the reason."""
+    resumed = wish(wish(idling(), Park()), Resume())
+    refused = refusal(resumed, Park(EPOCH))
+    assert refused.reason == "UsedSince" and "judged anew" in refused.message
