@@ -11,8 +11,8 @@ from domain.gestures import Case, need_ready, need_unused
 from domain.money import requote
 from domain.policy import Act, Wanted
 from domain.spec import ClusterSpec, NodeGroupSpec
-from domain.wishes import Park, Scale
 from domain.watch import GROW_S
+from domain.wishes import Park, Scale
 from domain.words import say
 
 

@@ -180,7 +180,9 @@ def test_what_is_parked_at_its_end_is_resumed_with_more_time_only() -> None:
 
 def dear_and_warned() -> Cluster:
     """Idle for long, dear enough for another reminder at once, with a park announced."""
-    return idling(watch=watched(idle_s=3 * HOUR, idle_usd=500.0, unknown_since=NOW - 1, thread=Thread("C0RAYGPU", "1.0")))
+    return idling(
+        watch=watched(idle_s=3 * HOUR, idle_usd=500.0, unknown_since=NOW - 1, thread=Thread("C0RAYGPU", "1.0"))
+    )
 
 
 def test_nothing_is_said_of_nodes_that_are_on_their_way() -> None:
