@@ -58,7 +58,7 @@ def lifetime_s(cluster: Cluster) -> float:
 
 def summary(cluster: Cluster) -> str:
     """One line: the rate, and what it comes to over the lifetime; of a cluster that was resized, how the rate stands."""
-    if cluster.parked is not None:
+    if cluster.parked is not None and cluster.deletion is None:
         return t(
             "*{now}* while it is parked · {then} when it is resumed",
             now=now(cluster),

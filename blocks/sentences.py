@@ -79,13 +79,13 @@ def parked(before: Cluster, after: Cluster) -> str:
     if before.parked is not None:
         return t("*{name}* is parked already; nothing was changed.", name=name)
     told = t(
-        "*{name}* is being parked: {nodes} go, and it costs {now} instead of {then}.",
+        "*{name}* is being parked: it gives back {nodes}, and costs {now} instead of {then}.",
         name=name,
         nodes=count(_nodes(after), "GPU node"),
         now=rate(quotas.rate(after)),
         then=rate(quotas.rate(before)),
     )
-    way = t("`/raygpu resume {name}` brings them back; it still expires {when}.", name=name, when=_ends(after))
+    way = t("`/raygpu resume {name}` undoes it; it still expires {when}.", name=name, when=_ends(after))
     return f"{told} {way}"
 
 
@@ -95,7 +95,7 @@ def resumed(before: Cluster, after: Cluster, now: float) -> str:
     if before.parked is None:
         return t("*{name}* is not parked; nothing was changed.", name=name)
     nodes, price = count(_nodes(after), "GPU node"), rate(quotas.rate(after))
-    told = t("*{name}* resumes: {nodes} come back, and it costs {now}.", name=name, nodes=nodes, now=price)
+    told = t("*{name}* resumes with {nodes}, and costs {now}.", name=name, nodes=nodes, now=price)
     return f"{told} {_until_its_end(after, now)}"
 
 

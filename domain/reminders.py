@@ -280,10 +280,9 @@ def _last(cluster: Cluster, kind: str) -> Delivered | None:
 def _is_too_often(cluster: Cluster, matters: bool, now: float) -> bool:
     """True when a day's messages of need are spent: those of this epoch, and those of all, past spells included."""
     epoch, since = cluster.watch.epoch, now - DAY_S
-    told = [one for one in cluster.watch.told if one.kind in SPELL and one.at > since]
-    sent = {one.ts for one in told} | {one.ts for one in cluster.notices if one.kind in SPELL and one.at > since}
-    here = sum(1 for one in told if one.epoch == epoch)
-    return here >= MOST_A_DAY or len(sent) >= (MOST_DEAR_A_DAY if matters else MOST_A_DAY)
+    here = sum(1 for one in cluster.watch.told if one.kind in SPELL and one.at > since and one.epoch == epoch)
+    sent = sum(1 for one in cluster.notices if one.kind in SPELL and one.at > since)
+    return here >= MOST_A_DAY or sent >= (MOST_DEAR_A_DAY if matters else MOST_A_DAY)
 
 
 def _is_loud(cluster: Cluster, message: Message, policy: IdlePolicy, now: float) -> bool:

@@ -16,11 +16,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from domain import ladder, reminders
 from domain.cluster import Cluster
-from domain.errors import Missing, Outdated, OutsideError, Rejected, Throttled
+from domain.errors import Missing, Outdated, OutsideError, Rejected
 from domain.observation import Absent
 from domain.reminders import SPELL, Message
 from domain.rules import Actor, Rules
 from domain.watch import Delivered, Thread
+from services.outages import Again, SlackDown
 from services.ports import Board, Clock, Clusters, People, Reminders, Rendered, Writ
 from services.requests import RACES
 from services.voters import MOST_CALLED
@@ -29,7 +30,6 @@ log = logging.getLogger(__name__)
 
 EDIT_S = 900.0  # the message costs one edit in a quarter of an hour, unless something in it has changed hands
 MOST_AT_ONCE = 3
-RETRY_S = 60.0  # each try is a whole pass; a warning that comes a minute later only makes its step a minute later
 DAY_S = 24 * 3600.0
 
 _Sent = TypeVar("_Sent")
@@ -37,10 +37,10 @@ _Sent = TypeVar("_Sent")
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """The record with what was delivered; come again in `again_s` seconds, None: nothing more comes by the clock."""
+    """The record with what was delivered; when to come again, None: nothing more comes by the clock."""
 
     cluster: Cluster
-    again_s: float | None
+    again: Again | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +73,10 @@ class Crier:
                     break
                 cluster = self._send(cluster, message, owner, going)
             cluster = self._edited(cluster, going, at_once=False)
-        except _SlackDown as down:
-            return Heard(cluster, down.wait_s)
+        except SlackDown as down:
+            return Heard(cluster, down.again)
         next_at = reminders.next_at(cluster, rules, going.now)
-        return Heard(cluster, None if next_at is None else max(0.0, next_at - going.now))
+        return Heard(cluster, None if next_at is None else Again(max(0.0, next_at - going.now)))
 
     def _due(self, cluster: Cluster, going: _Round) -> tuple[Message | None, Actor | None]:
         """What is to be sent now, and the owner. Nobody is looked up while nothing would be due even by day."""
@@ -94,7 +94,7 @@ class Crier:
         for user in called:
             try:
                 told = self._tell(cluster, message, user, going)
-            except _SlackDown:
+            except SlackDown:
                 if not reached:
                     raise
                 break  # those who have it are written down; nobody gets it twice for those who have not
@@ -175,7 +175,7 @@ class Crier:
             try:
                 members = self._people.members(one)
             except OutsideError as down:
-                raise _down(down) from down
+                raise SlackDown(down) from down
             yield from sorted(members)
 
     def _person(self, user: str) -> Actor | None:
@@ -185,7 +185,7 @@ class Crier:
         except Missing:
             return None
         except OutsideError as down:
-            raise _down(down) from down
+            raise SlackDown(down) from down
 
     def _slack(self, going: _Round, send: Callable[[], _Sent]) -> _Sent | None:
         """What was sent; None when that place is gone, or does not take it."""
@@ -199,7 +199,7 @@ class Crier:
             log.error("Slack does not take a message: %s", no.message)
             return None
         except OutsideError as down:
-            raise _down(down) from down
+            raise SlackDown(down) from down
 
     def _record(self, cluster: Cluster, operation: str, change: Callable[[Cluster], Cluster]) -> Cluster:
         """Changes the record as it is now: it was sent, so no other change of the record undoes it."""
@@ -222,19 +222,6 @@ def offset_s(owner: Actor | None, now: float) -> float:
         return 0.0
     ahead = datetime.fromtimestamp(now, UTC).astimezone(zone).utcoffset() if zone is not None else None
     return ahead.total_seconds() if ahead is not None else 0.0
-
-
-class _SlackDown(Exception):
-    """Slack did not take a message; told apart from a store that did not. Try again in `wait_s`."""
-
-    def __init__(self, wait_s: float) -> None:
-        super().__init__(wait_s)
-        self.wait_s = wait_s
-
-
-def _down(error: OutsideError) -> _SlackDown:
-    waits = error.retry_after if isinstance(error, Throttled) else None
-    return _SlackDown(waits or RETRY_S)
 
 
 def _delivered(message: Message, reached: tuple[str, ...], now: float) -> Delivered:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 
 from domain import approvals, notices
 from domain.cluster import Cluster, Notice
-from domain.errors import Missing, Outdated, OutsideError, Throttled
+from domain.errors import Missing, Outdated, OutsideError
 from domain.notices import CALLS, Due
 from domain.observation import Absent
 from domain.rules import Rules
+from services.outages import SLACK_RETRY_S, Again, SlackDown
 from services.ports import Board, CardState, CardStates, Clock, Clusters, People, Writ
 from services.requests import RACES
-from services.teller import SLACK_RETRY_S
 from services.voters import Voters
 
 DIRECT = "D"  # channel ids of direct messages begin with it
@@ -25,10 +25,10 @@ DIRECT = "D"  # channel ids of direct messages begin with it
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The record with what was delivered; come again in `again_s` seconds, None: nothing more is to be told."""
+    """The record with what was delivered; when to come again, None: nothing more is to be told."""
 
     cluster: Cluster
-    again_s: float | None
+    again: Again | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +57,13 @@ class Herald:
         card = self._states.get(cluster.id) if due else CardState()
         for one in due:
             if not card.ts:
-                return Told(cluster, SLACK_RETRY_S)  # the card itself is not there yet
+                return Told(cluster, Again(SLACK_RETRY_S, failed=True))  # the card itself is not there yet
             try:
                 cluster = self._send(cluster, _Errand(one, card, rules, alive))
-            except _SlackDown as down:
-                return Told(cluster, down.wait_s)
-        return Told(cluster, None if rules.freeze else notices.next_in(cluster, self._clock.now()))
+            except SlackDown as down:
+                return Told(cluster, down.again)
+        next_in = None if rules.freeze else notices.next_in(cluster, self._clock.now())
+        return Told(cluster, None if next_in is None else Again(next_in))
 
     def _send(self, cluster: Cluster, errand: _Errand) -> Cluster:
         if errand.due.kind not in CALLS:
@@ -120,10 +121,8 @@ class Herald:
             return send()
         except Missing:
             return None
-        except Throttled as limit:
-            raise _SlackDown(limit.retry_after or SLACK_RETRY_S) from limit
         except OutsideError as down:
-            raise _SlackDown(SLACK_RETRY_S) from down
+            raise SlackDown(down) from down
 
     def _record(self, cluster: Cluster, kind: str, errand: _Errand, ts: str) -> Cluster:
         """Adds the notice to the record as it is now: it was sent, so no other change of the record undoes it."""
@@ -140,14 +139,6 @@ class Herald:
                     raise
                 cluster = current
         raise Outdated("Busy", f"the record of {cluster.id} is changing all the time")
-
-
-class _SlackDown(Exception):
-    """Slack did not take a message; told apart from a store that did not. Try again in `wait_s`."""
-
-    def __init__(self, wait_s: float) -> None:
-        super().__init__(wait_s)
-        self.wait_s = wait_s
 
 
 def _concerned(cluster: Cluster, due: Due) -> tuple[str, ...]:

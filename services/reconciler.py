@@ -88,6 +88,9 @@ class Reconciler:
         self._clock = clock
         self._authority = authority
         self._owner = owner
+        self._unheard: dict[
+            str, int
+        ] = {}  # passes in a row whose messages Slack did not take; a new process tries at once
 
     def visit(self, cluster_id: str) -> None:
         """One pass, if the id is due and free; otherwise nothing."""
@@ -122,15 +125,20 @@ class Reconciler:
             again = max(again or 0.0, backoff(lease.attempts))
         if going.rules.freeze is not None and again is not None:
             again = min(again, FROZEN_S)
-        due = [wait for wait in (again, *self._tell(saved, going)) if wait is not None]
+        due = [wait for wait in (again, self._tell(saved, going)) if wait is not None]
         return (min(due) if due else None), outcome.succeeded
 
-    def _tell(self, cluster: Cluster, going: _Pass) -> tuple[float | None, ...]:
-        """What people see of it: the card, the messages beside it, those about its use and its end."""
+    def _tell(self, cluster: Cluster, going: _Pass) -> float | None:
+        """What people see of it: the card, the messages beside it, those about its use and its end. Seconds until more is
+        to be told; while Slack does not take it ever more rarely, apart from the work on the cluster itself."""
         card = self._crew.teller.tell(cluster)
         told = self._crew.herald.announce(cluster, going.rules, going.alive)
         heard = self._crew.crier.tell(told.cluster, going.rules, going.alive)
-        return card, told.again_s, heard.again_s
+        calls = [one for one in (card, told.again, heard.again) if one is not None]
+        failures = self._unheard.pop(cluster.id, 0) + 1
+        if any(one.failed for one in calls):
+            self._unheard[cluster.id] = failures
+        return min((one.wait_s(failures) for one in calls), default=None)
 
     def _judged(self, cluster: Cluster, going: _Pass) -> Outcome:
         state = phase(cluster)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from domain.cards import Send, next_move
 from domain.cluster import Cluster
-from domain.errors import Missing, OutsideError, Throttled
+from domain.errors import Missing, OutsideError
+from services.outages import Again, refused
 from services.ports import Board, CardState, CardStates, Clock, Rendered
-
-SLACK_RETRY_S = 10.0
 
 
 class Teller:
@@ -18,8 +17,8 @@ class Teller:
         self._states = states
         self._clock = clock
 
-    def tell(self, cluster: Cluster) -> float | None:
-        """Seconds until it must be tried again; None when Slack shows what there is to show."""
+    def tell(self, cluster: Cluster) -> Again | None:
+        """When it must be tried again; None when Slack shows what there is to show."""
         now = self._clock.now()
         message = self._board.render(cluster, now)
         state = self._states.get(cluster.id)
@@ -27,13 +26,11 @@ class Teller:
         if move.send is Send.NOTHING:
             return None
         if move.send is Send.LATER:
-            return move.wait_s
+            return Again(move.wait_s)
         try:
             self._states.put(cluster.id, self._deliver(cluster, state, message, now))
-        except Throttled as limit:
-            return limit.retry_after or SLACK_RETRY_S
-        except OutsideError:
-            return SLACK_RETRY_S
+        except OutsideError as down:
+            return refused(down)
         return None
 
     def _deliver(self, cluster: Cluster, state: CardState, message: Rendered, now: float) -> CardState:

@@ -59,7 +59,7 @@ class KubeGpuScrapes:
         missing: dict[str, str] = {}
         for node in nodes:
             if self._passed() - began > LOOK_S:
-                missing[node] = say("not asked: the exporters before it took too long")
+                missing[node] = say("It was not asked: the exporters before it took too long.")
                 continue
             seen, why = self._of_node(plane, node, found.get(node, ()))
             samples.extend(seen)
@@ -83,8 +83,10 @@ class KubeGpuScrapes:
                 continue
             if seen:
                 return seen, ""
-            reasons.append(say("the dcgm-exporter there shows no GPU"))
-        return (), reasons[0] if reasons else say("no dcgm-exporter runs there: a taint that it does not tolerate?")
+            reasons.append(say("The dcgm-exporter there shows no GPU."))
+        return (), reasons[0] if reasons else say(
+            "No dcgm-exporter runs there: is there a taint that it does not tolerate?"
+        )
 
     def _ask(self, plane: ControlPlane, node: str, exporter: _Exporter) -> tuple[GpuSample, ...]:
         name, namespace = quote(exporter.name, safe=""), quote(exporter.namespace, safe="")
@@ -104,8 +106,8 @@ class KubeGpuScrapes:
 
 def _unready(pod: PluginPod) -> Said:
     if not pod.message:
-        return say("the dcgm-exporter there is {phase} and not Ready", phase=pod.phase)
-    return say("the dcgm-exporter there is {phase} and not Ready: {why}", phase=pod.phase, why=pod.message)
+        return say("The dcgm-exporter there is {phase} and not Ready.", phase=pod.phase)
+    return say("The dcgm-exporter there is {phase} and not Ready: {why}", phase=pod.phase, why=pod.message)
 
 
 def _is_exporter(item: Mapping[str, Any]) -> bool:

@@ -190,4 +190,5 @@ class Bot:
         """What was delivered in this pass, and when the next thing comes by the clock."""
         before = frozenset(self.store.cluster.watch.told)
         heard = self._crier.tell(self.store.cluster, self.rules, lambda: True)
-        return [one for one in heard.cluster.watch.told if one not in before], heard.again_s
+        told = [one for one in heard.cluster.watch.told if one not in before]
+        return told, None if heard.again is None else heard.again.after_s

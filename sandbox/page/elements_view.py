@@ -1,6 +1,7 @@
 """Block Kit's interactive elements as native controls: buttons, selects, pickers and inputs."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Protocol
 
 from nicegui.element import Element
@@ -74,9 +75,7 @@ class ElementView:
         elif kind in ("checkboxes", "radio_buttons", "multi_static_select"):
             self._boxes(place)
         elif kind == "datetimepicker":
-            tag("input", "bk-field", testid=place.action_id, type="datetime-local").on(
-                "change", self._changed(place), js_handler=_SECONDS
-            )
+            self._moment(place)
         elif kind in TEXT_TYPES or kind in _NATIVE:
             self._text(place)
         else:
@@ -131,6 +130,14 @@ class ElementView:
         if typed is None:
             typed = empty(place.element) if is_stateful(place.element) else None
         return entered(typed) if typed is not None else None
+
+    def _moment(self, place: Place) -> None:
+        """The browser shows wall-clock time. It runs beside this process, so both read the same zone."""
+        picker = tag("input", "bk-field", testid=place.action_id, type="datetime-local")
+        seconds = self._current(place)
+        if seconds:
+            initial_value(picker, datetime.fromtimestamp(int(seconds)).astimezone().strftime("%Y-%m-%dT%H:%M"))
+        picker.on("change", self._changed(place), js_handler=_SECONDS)
 
     def _text(self, place: Place) -> None:
         element = place.element

@@ -62,7 +62,7 @@ class TestScrapes:
         """Not installed, and not there for the taint: a reason, no sample."""
         grow(doors)
         bare = self.seen(doors)
-        assert bare.samples == () and "no dcgm-exporter" in bare.missing[GPU]
+        assert bare.samples == () and "No dcgm-exporter" in bare.missing[GPU]
         doors.exporters.apply(doors.plane, ExporterSpec(SPEC.groups, (STOCK,), IMAGE))
         doors.world.after(60)
         assert "does not tolerate" in self.seen(doors).missing[GPU]

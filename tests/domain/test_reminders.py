@@ -25,7 +25,7 @@ from idle_worlds import (
 from worlds import ALICE, BOB, CAROL, NOW, RULES, doomed, request
 
 from domain import ladder, reminders
-from domain.cluster import Cluster, Kept
+from domain.cluster import Cluster, Kept, Notice
 from domain.reminders import Message, audience, due, ended, is_day, next_at, over, recorded
 from domain.rules import Actor, IdlePolicy, Rules
 from domain.watch import ALLOCATION, HEALTH, Delivered, Kind, Label, Reading, State, Thread, Use, Watch
@@ -424,7 +424,7 @@ def test_never_too_many_messages_a_day(
             if message is not None and message.kind in reminders.SPELL:
                 is_small = not message.step and message.kind == "idle" and (message.usd or 0.0) < 100.0
                 sent.append((now, message.epoch, is_small))
-                cluster = recorded(cluster, message, f"{now}", (ALICE,), now)
+                cluster = recorded(cluster, message, "1.0", (ALICE,), now)  # all in one thread
     for at, epoch, is_small in sent:
         day = [(then, other) for then, other, _ in sent if at - DAY < then <= at]
         assert len(day) <= (4 if is_small else 8)
@@ -434,8 +434,9 @@ def test_never_too_many_messages_a_day(
 def test_a_dear_spell_is_told_of_though_the_day_had_its_messages() -> None:
     """Four short spells before noon do not hide a night of 55 $/h: from a hundred idle dollars on it is told again."""
     before = tuple(told(hours * HOUR, epoch=EPOCH - 1) for hours in (9, 8, 7, 6))
-    cheap = idling("off", fresh(HOUR, 55.0, told=before), usd_per_hour_now=55.0)
+    notices = tuple(Notice(one.kind, one.number, one.at, one.ts) for one in before)
+    cheap = idling("off", fresh(HOUR, 55.0, told=before), usd_per_hour_now=55.0, notices=notices)
     assert said(cheap) == ("", "")
     assert said(with_watch(cheap, idle_s=2 * HOUR, idle_usd=110.0)) == ("idle", "")
-    second = idling("park", fresh(HOUR, 55.0, told=(*before, told(30 * MINUTE, usd=20.0, idle_s=1800.0))))
-    assert said(second) == ("idle", "park")
+    last = (*before, told(30 * MINUTE, usd=20.0, idle_s=1800.0))
+    assert said(idling("park", fresh(HOUR, 55.0, told=last), notices=notices)) == ("idle", "park")

@@ -124,6 +124,7 @@ def test_why_keep_until_and_park_now(world: Sandbox, alice: Page) -> None:
     mine.get_by_test_id("keep_until").click()
     modal = alice.get_by_test_id("modal")
     expect(modal).to_contain_text(PRICED, timeout=SOON_MS)
+    expect(modal.get_by_test_id("until")).to_have_value(re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d$"))
     shot(alice, "5-keep-until")
     alice.get_by_test_id("modal-cancel").click()
     assert "$0.32/h instead of $6.104/h" in press(alice, mine, "park_idle")

@@ -13,10 +13,12 @@ from domain.cluster import Cluster, Deletion, Kept, Parking
 from domain.errors import Denied, Missing, Outdated, OutsideError, Rejected, Throttled, Unavailable
 from domain.rules import Actor, IdlePolicy, Rules
 from domain.watch import Delivered, Kind, Label, Reading, State, Thread, Use
-from services.crier import EDIT_S, RETRY_S, Crier, Heard, offset_s
+from services.crier import EDIT_S, Crier, Heard, offset_s
+from services.outages import SLACK_RETRY_S, Again
 
 HOME = f"D-{ALICE}"
 FRESH = watched(told=(), thread=None)
+DOWN = Again(SLACK_RETRY_S, failed=True)
 
 
 def ruled(rules: Rules | None = None, **changes: Any) -> Rig:
@@ -183,11 +185,11 @@ class TestEnds:
         for ahead in (24 * HOUR, 2 * HOUR, 30 * MINUTE):
             rig.clock.time = end - ahead
             told_ = tell(rig)
-            heard.append(told_.again_s)
+            heard.append(told_.again)
         assert [text for _, text in rig.board.cries] == [
             f"nudge demo expires-{lead} delete U0ALICE" for lead in ("24h", "2h", "30m")
         ]
-        assert heard == [22 * HOUR, 1.5 * HOUR, 30 * MINUTE]
+        assert heard == [Again(22 * HOUR), Again(1.5 * HOUR), Again(30 * MINUTE)]
         assert [one.act_at for one in rig.cluster("demo-abc23").watch.told] == [end] * 3
 
     def test_a_parked_cluster_is_warned_of_its_deletion(self) -> None:
@@ -204,14 +206,14 @@ class TestSlack:
     @pytest.mark.parametrize(
         ("error", "wait"),
         [
-            (Unavailable("SlackUnreachable", "no"), RETRY_S),
-            (Throttled("SlackThrottled", "slowly", 42.0), 42.0),
-            (Throttled("SlackThrottled", "slowly"), RETRY_S),
-            (Denied("SlackDenied", "token revoked"), RETRY_S),
+            (Unavailable("SlackUnreachable", "no"), DOWN),
+            (Throttled("SlackThrottled", "slowly", 42.0), Again(42.0)),
+            (Throttled("SlackThrottled", "slowly"), DOWN),
+            (Denied("SlackDenied", "token revoked"), DOWN),
         ],
     )
     @pytest.mark.parametrize("call", ["board.direct", "people.look_up"])
-    def test_down_or_throttled_nothing_was_delivered(self, error: OutsideError, wait: float, call: str) -> None:
+    def test_down_or_throttled_nothing_was_delivered(self, error: OutsideError, wait: Again, call: str) -> None:
         """Nothing stands in the record, so nothing is permitted by it; tried again when Slack says."""
         rig = ruled()
         before = stored(rig, idling(watch=FRESH))
@@ -340,7 +342,7 @@ class TestReach:
         self.gone(rig, "deactivated")
         rig.people.errors["S0ADMINS"] = Unavailable("SlackUnreachable", "no")
         before = stored(rig, idling(watch=FRESH))
-        assert tell(rig) == Heard(before, RETRY_S)
+        assert tell(rig) == Heard(before, DOWN)
 
     def test_when_slack_fails_in_the_middle_nobody_hears_it_twice(self) -> None:
         """Those who have it are written down; it is a delivered warning."""

@@ -13,10 +13,11 @@ from domain.lifecycle import PREFLIGHT
 from domain.notices import ASKED, REMINDER
 from domain.rules import Actor, Freeze, Rules
 from services.herald import Told
-from services.teller import SLACK_RETRY_S
+from services.outages import SLACK_RETRY_S, Again
 
 CHECKED = (true(PREFLIGHT, "Possible"),)
 QUARTER = 900.0
+DOWN = Again(SLACK_RETRY_S, failed=True)
 
 
 def ruled(**rules: Any) -> Rig:
@@ -48,7 +49,7 @@ class TestCalls:
         assert rig.board.notices == [("C0RAYGPU", f"asked demo {BOB} {BORIS}")]
         assert rig.board.replies == [("ts-1", "ts-2")]
         assert told.cluster.notices == (Notice(ASKED, 1, NOW, "ts-2"),) == rig.cluster(cluster.id).notices
-        assert told.again_s == QUARTER
+        assert told.again == Again(QUARTER)
         assert announce(rig, cluster).cluster == told.cluster and len(rig.board.notices) == 1
 
     def test_reminders_name_only_those_still_missing(self) -> None:
@@ -58,10 +59,10 @@ class TestCalls:
         announce(rig, cluster)
         rig.approve(cluster, BOB)
         rig.clock.time += QUARTER
-        assert announce(rig, cluster).again_s == 2 * QUARTER
+        assert announce(rig, cluster).again == Again(2 * QUARTER)
         assert rig.board.notices[1:] == [("C0RAYGPU", f"reminder demo {BORIS}")]
         rig.clock.time += 2 * QUARTER
-        assert announce(rig, cluster).again_s == 4 * QUARTER
+        assert announce(rig, cluster).again == Again(4 * QUARTER)
         assert [n.number for n in rig.cluster(cluster.id).notices if n.kind == REMINDER] == [1, 2]
 
     def test_a_group_of_slack_is_resolved_and_outsiders_are_not_called(self) -> None:
@@ -122,8 +123,8 @@ class TestCalls:
         rig = ruled()
         cluster = posted(rig, request(channel="D0ALICE"))
         rig.script.hooks["clusters.save"] = lambda: rig.script.fail("board.direct", Unavailable("Timeout", "x"))
-        assert announce(rig, cluster).again_s == SLACK_RETRY_S
-        assert announce(rig, cluster).again_s == QUARTER
+        assert announce(rig, cluster).again == DOWN
+        assert announce(rig, cluster).again == Again(QUARTER)
         assert [channel for channel, _ in rig.board.notices] == [f"D-{BOB}", f"D-{BORIS}"]
 
     def test_somebody_without_direct_messages_is_passed_over(self) -> None:
@@ -131,8 +132,8 @@ class TestCalls:
         rig = ruled()
         rig.board.closed.add(f"D-{BOB}")
         cluster = posted(rig, request(channel="D0ALICE"))
-        assert announce(rig, cluster).again_s == QUARTER
-        assert announce(rig, cluster).again_s == QUARTER
+        assert announce(rig, cluster).again == Again(QUARTER)
+        assert announce(rig, cluster).again == Again(QUARTER)
         assert [channel for channel, _ in rig.board.notices] == [f"D-{BORIS}"]
         assert len(rig.script.named("board.direct")) == 2
 
@@ -158,7 +159,7 @@ class TestOutcomes:
         cluster = posted(rig, replace(cluster, spec=replace(cluster.spec, owner=BORIS)))
         told = announce(rig, cluster)
         assert rig.board.notices == [("C0RAYGPU", f"approved demo {ALICE} {BORIS}")]
-        assert told.again_s is None
+        assert told.again is None
 
     def test_a_card_that_is_gone_is_no_excuse(self) -> None:
         """Thread gone: told in person. Person gone: given up, not tried for ever."""
@@ -171,7 +172,7 @@ class TestOutcomes:
         cluster = posted(rig, record(conditions=CHECKED))
         rig.board.closed.update({"C0RAYGPU", f"D-{ALICE}"})
         told = announce(rig, cluster)
-        assert told.cluster.notices == (Notice("approved", 1, NOW, ""),) and told.again_s is None
+        assert told.cluster.notices == (Notice("approved", 1, NOW, ""),) and told.again is None
 
     def test_a_cut_calls_those_whose_approval_is_void_by_it(self) -> None:
         """Boris had approved the longer one: he hears of the cut as well; Bob, who cut, does not."""
@@ -196,17 +197,17 @@ class TestFailures:
         """Slack did not take the card yet: come again soon, nothing is written."""
         rig = ruled()
         cluster = rig.clusters.put(request())
-        assert announce(rig, cluster) == Told(cluster, SLACK_RETRY_S)
+        assert announce(rig, cluster) == Told(cluster, DOWN)
 
     @pytest.mark.parametrize(
         ("error", "wait"),
         [
-            (Unavailable("Timeout", "x"), SLACK_RETRY_S),
-            (Denied("not_in_channel", "x"), SLACK_RETRY_S),
-            (Throttled("ratelimited", "x", 42.0), 42.0),
+            (Unavailable("Timeout", "x"), DOWN),
+            (Denied("not_in_channel", "x"), DOWN),
+            (Throttled("ratelimited", "x", 42.0), Again(42.0)),
         ],
     )
-    def test_slack_saying_no_is_tried_again(self, error: Any, wait: float) -> None:
+    def test_slack_saying_no_is_tried_again(self, error: Any, wait: Again) -> None:
         """Ten seconds later, or as long as Slack says; then it is delivered, once."""
         rig = ruled()
         cluster = posted(rig, request())

@@ -16,7 +16,8 @@ from domain.lifecycle import ACCESS, CONTROL_PLANE, NODE_GROUPS_GONE, PREFLIGHT,
 from domain.naming import plane_token
 from domain.notices import FIRST_REMINDER_S
 from domain.observation import ABSENT, Leftover
-from domain.provisioning import ADDON_NAMES
+from domain.provisioning import ADDON_NAMES, POLL_READY_S
+from services.outages import SLACK_RETRY_S
 from services.ports import CardState
 from services.ticker import Ticker
 
@@ -323,6 +324,28 @@ class TestActions:
         rig.cloud.planes[cluster.eks_name] = active(cluster)
         rig.reconciler.visit(cluster.id)
         assert rig.due.ended[-1] == (pytest.approx(3.0), True)
+
+    def test_while_slack_is_down_a_resting_cluster_is_looked_at_ever_more_rarely(self, rig: Rig) -> None:
+        """A pass asks AWS for everything, so an outage of Slack does not multiply them; one message through ends that.
+        The attempts of the work itself do not grow by it."""
+        cluster = story(rig)
+        rig.states.put(cluster.id, CardState())
+        rig.board.closed.update({"C0RAYGPU", f"D-{cluster.requester}"})
+        rig.due.ended.clear()
+        for _ in range(7):
+            rig.clock.time += 400.0
+            rig.reconciler.visit(cluster.id)
+        waits = [again for again, _ in rig.due.ended]
+        assert waits == [SLACK_RETRY_S, SLACK_RETRY_S, 20.0, 40.0, 80.0, 160.0, POLL_READY_S]
+        assert all(succeeded for _, succeeded in rig.due.ended)
+        rig.board.closed.clear()
+        rig.reconciler.visit(cluster.id)
+        assert rig.due.ended[-1][0] == POLL_READY_S
+        rig.states.put(cluster.id, CardState())
+        rig.board.closed.update({"C0RAYGPU", f"D-{cluster.requester}"})
+        rig.clock.time += 400.0
+        rig.reconciler.visit(cluster.id)
+        assert rig.due.ended[-1][0] == SLACK_RETRY_S
 
     def test_an_over_cluster_is_only_told(self, rig: Rig) -> None:
         """Denied: the card is brought up to date and who asked is told, once; AWS is not asked."""

@@ -7,11 +7,13 @@ from service_rig import Rig
 from worlds import ALICE, NOW, proven_record, record, true
 
 from domain.errors import Denied, Missing, Throttled, Unavailable
+from services.outages import SLACK_RETRY_S, Again
 from services.ports import CardState
-from services.teller import SLACK_RETRY_S
 
 CLUSTER = record()
 NEWER = replace(CLUSTER, conditions=(true("ControlPlaneReady"),))
+
+DOWN = Again(SLACK_RETRY_S, failed=True)
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def test_too_soon_is_later(rig: Rig) -> None:
     """Within five seconds of the last send it asks to be called again, and then delivers."""
     rig.teller.tell(CLUSTER)
     rig.clock.time += 2
-    assert rig.teller.tell(NEWER) == pytest.approx(3)
+    assert rig.teller.tell(NEWER) == Again(pytest.approx(3))
     rig.clock.time += 3
     assert rig.teller.tell(NEWER) is None
     assert "ControlPlaneReady" in shown(rig)[0]
@@ -62,15 +64,15 @@ def test_a_deleted_card_is_posted_anew(rig: Rig) -> None:
     assert rig.states.get(CLUSTER.id) == CardState("C0RAYGPU", "ts-2", rig.board.render(NEWER, NOW).digest, NOW + 10)
 
 
-@pytest.mark.parametrize(("asks", "waits"), [(30.0, 30.0), (None, SLACK_RETRY_S)])
-def test_throttled_waits_as_long_as_slack_says(rig: Rig, asks: float | None, waits: float) -> None:
+@pytest.mark.parametrize(("asks", "waits"), [(30.0, Again(30.0)), (None, DOWN)])
+def test_throttled_waits_as_long_as_slack_says(rig: Rig, asks: float | None, waits: Again) -> None:
     """Retry-After is honoured (fault 44); the state is delivered afterwards."""
     rig.teller.tell(CLUSTER)
     rig.clock.time += 10
     rig.script.fail("board.update", Throttled("ratelimited", "slow down", asks))
     assert rig.teller.tell(NEWER) == waits
     assert rig.states.get(CLUSTER.id).sent_at == NOW
-    rig.clock.time += waits
+    rig.clock.time += waits.after_s
     assert rig.teller.tell(NEWER) is None
     assert len(rig.board.messages) == 1 and "ControlPlaneReady" in shown(rig)[0]
 
@@ -79,7 +81,7 @@ def test_throttled_waits_as_long_as_slack_says(rig: Rig, asks: float | None, wai
 def test_an_error_of_slack_never_stops_the_worker(rig: Rig, error: Exception) -> None:
     """Slack down or refusing: try again in ten seconds, raise nothing (fault 50)."""
     rig.script.fail("board.post", error)
-    assert rig.teller.tell(CLUSTER) == SLACK_RETRY_S
+    assert rig.teller.tell(CLUSTER) == DOWN
     assert rig.states.get(CLUSTER.id) == CardState()
     rig.clock.time += SLACK_RETRY_S
     assert rig.teller.tell(CLUSTER) is None
@@ -108,7 +110,7 @@ def test_a_channel_closed_later_falls_back_as_well(rig: Rig) -> None:
 def test_a_person_who_left_is_tried_again_and_nothing_breaks(rig: Rig) -> None:
     """Neither channel nor person: the worker is asked to come again."""
     rig.board.closed.update({"C0RAYGPU", f"D-{ALICE}"})
-    assert rig.teller.tell(CLUSTER) == SLACK_RETRY_S
+    assert rig.teller.tell(CLUSTER) == DOWN
 
 
 def test_a_lost_answer_of_an_update_is_made_again(rig: Rig) -> None:
@@ -130,6 +132,6 @@ def test_missing_is_not_an_end(rig: Rig) -> None:
     rig.script.fail("board.update", Missing("MessageGone", "x"))
     rig.script.fail("board.post", Unavailable("Timeout", "x"))
     changed = replace(cluster, conditions=(true("x"),))
-    assert rig.teller.tell(changed) == SLACK_RETRY_S
+    assert rig.teller.tell(changed) == DOWN
     rig.clock.time += SLACK_RETRY_S
     assert rig.teller.tell(changed) is None
