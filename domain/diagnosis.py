@@ -42,6 +42,7 @@ def judge(facts: Facts, rules: Rules, *, socket_mode: bool) -> tuple[Finding, ..
         budgets(rules),
         access(facts.owners, rules),
         brake(facts.freeze),
+        steps(facts.halt),
     )
 
 
@@ -298,6 +299,17 @@ def brake(freeze: Freeze | Unseen | None) -> Finding:
         return Finding(name, True, say("It is not pulled."))
     text = say("<@{by}> has pulled it: {reason}", by=freeze.by, reason=freeze.reason or say("no reason was given"))
     return Finding(name, False, text, say("`/raygpu admin unfreeze` lifts it, when its reason is gone."))
+
+
+def steps(halt: Freeze | Unseen | None) -> Finding:
+    """The switch of what raygpu does by itself about idleness and ends."""
+    name = say("Automatic steps")
+    if isinstance(halt, Unseen):
+        return _unseen(name, halt)
+    if halt is None:
+        return Finding(name, True, say("They are on; each waits for its owner's leave and its warnings."))
+    text = say("<@{by}> has stopped them: {reason}", by=halt.by, reason=halt.reason or say("no reason was given"))
+    return Finding(name, False, text, say("`/raygpu admin automatic on` lets them go on, when its reason is gone."))
 
 
 def span(seconds: float) -> Said:

@@ -52,6 +52,7 @@ class Facts:
     foundations: Mapping[str, Foundation | Absent | Unseen]
     owners: frozenset[str] | Unseen
     freeze: Freeze | Unseen | None
+    halt: Freeze | Unseen | None
 
 
 @dataclass(frozen=True, slots=True)

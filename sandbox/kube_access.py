@@ -9,6 +9,7 @@ from sandbox.world.kube_paths import parse_path
 from sandbox.world.kube_proxy import proxy_target
 
 _READS = ("GET", "HEAD")
+_WIDE = ("AmazonEKSClusterAdminPolicy", "AmazonEKSAdminViewPolicy")  # the others end at namespaces: no nodes
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -31,7 +32,8 @@ def admit(entries: Collection[str], principal: str, method: str, path: str) -> N
     if target is not None and all(policy.endswith("AmazonEKSViewPolicy") for policy in policies):
         raise forbidden(principal, "get", f"{target.kind}/proxy", target.namespace, target.name)
     views_only = all(policy.endswith("ViewPolicy") for policy in policies)
-    if not policies or (views_only and method not in _READS):
-        parsed = parse_path(path)
+    parsed = parse_path(path)
+    reaches = parsed is None or parsed.plural != "nodes" or any(policy.endswith(_WIDE) for policy in policies)
+    if not policies or not reaches or (views_only and method not in _READS):
         plural = path if parsed is None else f"{parsed.plural}.{parsed.group}".rstrip(".")
         raise forbidden(principal, _VERBS.get(method, method.lower()), plural)

@@ -54,7 +54,7 @@ class Doctor:
                 return pool.submit(_read, call)
 
             scopes, store = ask(seen.workspace.scopes), ask(seen.store.facts)
-            beats, freeze = ask(self._heard), ask(seen.switches.freeze)
+            beats, freeze, halt = ask(self._heard), ask(seen.switches.freeze), ask(seen.switches.halt)
             principal, denied = ask(seen.access.own_principal), ask(lambda: seen.permissions.denied(ACTIONS))
             owners = ask(self._owners)
             laid = {region: ask(self._foundation(region)) for region in self._rules.regions}
@@ -67,6 +67,7 @@ class Doctor:
                 foundations={region: future.result() for region, future in laid.items()},
                 owners=owners.result(),
                 freeze=freeze.result(),
+                halt=halt.result(),
             )
 
     def _foundation(self, region: str) -> Callable[[], Foundation | Absent]:

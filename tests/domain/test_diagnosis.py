@@ -45,6 +45,7 @@ WELL = Facts(
     foundations={REGION: LAID},
     owners=frozenset({"U0ALICE"}),
     freeze=None,
+    halt=None,
 )
 DOWN = Unseen("It did not answer.")
 NO = Unseen("It said no.", final=True)
@@ -64,7 +65,7 @@ def test_where_all_is_well_every_line_is_green() -> None:
         findings = found(socket_mode=socket_mode)
         assert [one.name for one in findings.values() if one.ok is not True] == []
         assert [one.name for one in findings.values() if one.fix] == []
-        assert len(findings) == 18
+        assert len(findings) == 19
 
 
 CASES: list[tuple[str, dict[str, Any], bool | None, str]] = [
@@ -115,6 +116,9 @@ CASES: list[tuple[str, dict[str, Any], bool | None, str]] = [
     ("Emergency brake", {"freeze": Freeze("U0CAROL", 1.0, "audit")}, False, "<@U0CAROL> has pulled it: audit"),
     ("Emergency brake", {"freeze": Freeze("U0CAROL", 1.0)}, False, "no reason"),
     ("Emergency brake", {"freeze": DOWN}, None, "did not answer"),
+    ("Automatic steps", {"halt": Freeze("U0CAROL", 1.0, "a demo")}, False, "<@U0CAROL> has stopped them: a demo"),
+    ("Automatic steps", {"halt": Freeze("U0CAROL", 1.0)}, False, "no reason"),
+    ("Automatic steps", {"halt": DOWN}, None, "did not answer"),
 ]
 
 
@@ -140,7 +144,7 @@ def test_a_managed_server_that_hides_its_settings_is_unknown_not_wrong() -> None
 
 def test_one_part_down_takes_no_other_line_with_it() -> None:
     """With any single fact missing, every line that does not stand on it is as green as before."""
-    for field in ("scopes", "store", "beats", "principal", "denied", "owners", "freeze"):
+    for field in ("scopes", "store", "beats", "principal", "denied", "owners", "freeze", "halt"):
         findings = found(replace(WELL, **{field: DOWN}))
         dark = {one.name for one in findings.values() if one.ok is not True}
         assert dark, field

@@ -167,7 +167,7 @@ def test_scale_park_and_resume_change_the_group(world: Sandbox) -> None:
     world.wait_card("demo", lambda c: ": parked." in c["text"])
     wait_for(lambda: sum(n["gpus_expected"] for n in world.eks("demo")["nodes"]) == 0, 60)
     wait_for(lambda: world.get("/world")["bill"]["per_hour"] == pytest.approx(before - 2.236, abs=0.01), 60)
-    assert "2 GPU nodes come back" in typed(world, "resume demo")
+    assert "resumes with 2 GPU nodes" in typed(world, "resume demo")
     wait_for(lambda: world.groups("demo")["gpu-node-group"] == (0, 2, 2), 60)
     world.wait_card("demo", lambda c: ": ready." in c["text"] and "*2 GPUs proven*" in said(c))
 

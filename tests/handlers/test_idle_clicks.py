@@ -64,7 +64,7 @@ def test_park_now_parks_what_was_shown(rig: Rig) -> None:
     rig.click(ids.PARK_IDLE, value, user="U0ALICE")
     held = demo(rig)
     assert held.parked is not None
-    assert "2 GPU nodes go, and it costs $0.32/h instead of $11.89/h." in rig.said
+    assert "it gives back 2 GPU nodes, and costs $0.32/h instead of $11.89/h." in rig.said
     rig.click(ids.PARK_IDLE, value, user="U0ALICE")
     assert demo(rig) == held
     assert rig.said == "*demo* is parked already; nothing was changed."

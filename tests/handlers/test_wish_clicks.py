@@ -62,7 +62,7 @@ def test_park_and_resume_by_button(rig: Rig) -> None:
     parked = rig.world.records[cluster.id]
     assert parked.parked.by == "U0ALICE"
     rig.click(ids.RESUME, button(parked, ids.RESUME), user="U0ALICE")
-    assert "*demo* resumes: 2 GPU nodes come back, and it costs $11.89/h." in rig.said
+    assert "*demo* resumes with 2 GPU nodes, and costs $11.89/h." in rig.said
     again = rig.world.records[cluster.id]
     assert (again.parked, again.size_generation) == (None, 2)
     rig.click(ids.PARK, button(again, ids.PARK), user="U0ALICE")

@@ -67,13 +67,13 @@ def test_park_and_resume(rig: Rig) -> None:
     """Both say the price of what is left, and the second of each changes nothing."""
     rig.in_phase()
     parked = rig.command("park demo")
-    assert "2 GPU nodes go, and it costs $0.32/h instead of $11.89/h." in parked.text
+    assert "it gives back 2 GPU nodes, and costs $0.32/h instead of $11.89/h." in parked.text
     assert only(rig).parked is not None
     assert rig.command("park demo").text == "*demo* is parked already; nothing was changed."
     assert "$0.32/h" in rig.command("list").text
     assert "resume it first" in rig.command("scale demo 3").text
     resumed = rig.command("resume demo")
-    assert "2 GPU nodes come back, and it costs $11.89/h." in resumed.text
+    assert "resumes with 2 GPU nodes, and costs $11.89/h." in resumed.text
     assert only(rig).parked is None
     assert rig.command("resume demo").text == "*demo* is not parked; nothing was changed."
     for reply in (parked, resumed):

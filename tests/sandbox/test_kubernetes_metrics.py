@@ -258,6 +258,22 @@ def test_who_may_only_view_has_no_proxy(policy: str, allowed: bool) -> None:
     assert refusal.value.code == 403 and "pods/proxy" in refusal.value.message
 
 
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+@pytest.mark.parametrize(
+    ("policy", "reads"),
+    [("View", False), ("Edit", False), ("Admin", False), ("AdminView", True), ("ClusterAdmin", True)],
+)
+def test_nodes_are_beyond_the_policies_of_namespaces(policy: str, reads: bool, method: str) -> None:
+    """view, edit and admin are roles of namespaces, where no node lies; only the cluster's administrator writes one."""
+    entries = {"arn:me": [f"arn:aws:eks::aws:cluster-access-policy/AmazonEKS{policy}Policy"]}
+    if reads and (method == "GET" or policy == "ClusterAdmin"):
+        admit(entries, "arn:me", method, "/api/v1/nodes/ip-10-0-0-1")
+        return
+    with pytest.raises(KubeError, match="nodes") as refusal:
+        admit(entries, "arn:me", method, "/api/v1/nodes/ip-10-0-0-1")
+    assert refusal.value.code == 403
+
+
 @pytest.mark.parametrize(
     ("name", "params", "words"),
     [

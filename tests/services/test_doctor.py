@@ -72,13 +72,14 @@ def test_a_store_that_is_down_leaves_slack_and_aws_seen(monkeypatch: pytest.Monk
         raise DOWN
 
     for port, name in (
-        (office.facts, "facts"), (office.beats, "read"), (office.switches, "freeze"), (office.clusters, "live")
+        (office.facts, "facts"), (office.beats, "read"), (office.switches, "freeze"), (office.switches, "halt"),
+        (office.clusters, "live"),
     ):  # fmt: skip
         monkeypatch.setattr(type(port), name, down)
     found = marks(office)
     assert found["Redis"] is False
     assert {name for name, ok in found.items() if ok is None} == {
-        "Slack connection", "Tick", "Worker", "Sweep", "Access", "Emergency brake"
+        "Slack connection", "Tick", "Worker", "Sweep", "Access", "Emergency brake", "Automatic steps"
     }  # fmt: skip
     assert all(found[name] for name in ("Slack token", "AWS identity", "AWS permissions", "Foundation in us-west-2"))
 
