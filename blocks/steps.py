@@ -38,6 +38,7 @@ STEPS = {
     life.PROVEN: Step(say("GPUs proven by a CUDA pod"), 60),
     life.EXPORTER: Step(say("GPU metrics (dcgm-exporter)"), 60),
     life.INSIGHTS: Step(say("EKS insights"), 15),
+    life.OPERATOR: Step(say("KubeRay operator"), 60),
     life.DELETE_APPROVED: Step(say("Deletion approved in AWS tags"), 15),
     life.LOAD_BALANCERS_GONE: Step(say("Load balancers gone"), 60),
     life.NODE_GROUPS_GONE: Step(say("Node groups gone"), 240),
@@ -86,8 +87,10 @@ ACTING = frozenset(
 
 
 def order(cluster: Cluster) -> tuple[str, ...]:
-    """The step names of the way the cluster is on."""
-    return life.DELETE_ORDER if cluster.deletion is not None else life.CREATE_ORDER
+    """The step names of the way the cluster is on; KubeRay where it is installed."""
+    if cluster.deletion is not None:
+        return life.DELETE_ORDER
+    return life.CREATE_ORDER if cluster.condition(life.OPERATOR) is None else (*life.CREATE_ORDER, life.OPERATOR)
 
 
 def lines(cluster: Cluster, now: float) -> list[str]:

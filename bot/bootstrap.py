@@ -17,35 +17,17 @@ from adapters.capacity import AwsCapacity
 from adapters.catalogue import TableCatalogue
 from adapters.charts import MatplotlibCharts
 from adapters.clock import SharedClock, SystemClock
-from adapters.container_insights import ContainerInsightsHistories
 from adapters.dramatiq_queue import DramatiqQueue, build_broker
-from adapters.eks import EksAddons, EksControlPlanes, EksNodeGroups
-from adapters.eks_access import EksAccessEntries
 from adapters.fleet import EksFleet
-from adapters.instances import Ec2Instances
-from adapters.kube import (
-    EksTokens,
-    HttpWire,
-    KubeApiServer,
-    KubeDevicePluginSets,
-    KubeExporterSets,
-    KubeGpuPods,
-    KubeGpuScrapes,
-    KubeRays,
-    KubeServices,
-    KubeSmokePods,
-    Wire,
-)
-from adapters.leftovers import AwsLeftovers
 from adapters.permissions import IamPermissions, Place
 from adapters.prices import AwsPrices
-from adapters.prometheus import PrometheusHistories
 from adapters.slack_board import SlackBoard
 from adapters.slack_people import SlackPeople, SlackWorkspace
 from adapters.slack_pictures import SlackPictures
 from adapters.slack_reminders import SlackReminders
 from adapters.slack_surface import SlackReplies, SlackSurface
 from adapters.slack_wire import make_client
+from bot.eyes import eyes, rules_here
 from bot.identifiers import RandomIdentifiers
 from bot.measures import MEASURES
 from bot.settings import Settings
@@ -63,7 +45,7 @@ from services.herald import Herald
 from services.intake import Intake
 from services.observer import Eyes, Observer
 from services.performer import Performer
-from services.ports import Beats, Clusters, GpuHistories, StoreFacts, Switches
+from services.ports import Beats, Clusters, StoreFacts, Switches
 from services.queries import Queries
 from services.reconciler import Crew, Reconciler
 from services.requests import Requests
@@ -85,7 +67,7 @@ class Bootstrap:
     def __init__(self, settings: Settings, redis_url: str) -> None:
         self.settings = settings
         self._redis_url = redis_url
-        self._rules = settings.config.rules()
+        self._rules = rules_here(settings.config)
 
     @cached_property
     def ack_redis(self) -> Redis:
@@ -320,28 +302,4 @@ class Bootstrap:
 
     @cached_property
     def _eyes(self) -> Eyes:
-        session = self._session
-        wire = HttpWire(EksTokens(session.boto3_session))
-        return Eyes(
-            planes=EksControlPlanes(session),
-            groups=EksNodeGroups(session),
-            addons=EksAddons(session),
-            access=EksAccessEntries(session),
-            api=KubeApiServer(wire),
-            plugins=KubeDevicePluginSets(wire),
-            smoke=KubeSmokePods(wire, self.clock.now),
-            leftovers=AwsLeftovers(session),
-            instances=Ec2Instances(session),
-            exporters=KubeExporterSets(wire),
-            gpu_pods=KubeGpuPods(wire),
-            rays=KubeRays(wire),
-            scrapes=KubeGpuScrapes(wire, self.clock.now),
-            histories=self._histories(wire),
-        )
-
-    def _histories(self, wire: Wire) -> GpuHistories | None:
-        """The metrics store of the configuration, a Prometheus before CloudWatch; none where it names none."""
-        idle = self._rules.idle
-        if idle.prometheus:
-            return PrometheusHistories(idle.prometheus, KubeServices(wire))
-        return ContainerInsightsHistories(self._session) if idle.container_insights else None
+        return eyes(self._session, self._rules, self.clock.now)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from bot.config_lines import Place
-from bot.config_schema import USER, USER_GROUP, Approve, Config, IdleRule
+from bot.config_schema import Approve, Config, IdleRule
+from bot.config_values import USER, USER_GROUP
 from domain.request import MIN_TTL_S, duration
 from domain.rules import ADMINS, APPROVERS, EVERYONE, IdlePolicy
 

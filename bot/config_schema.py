@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from blocks.tongue import LANGUAGES
-from domain.errors import Refused
-from domain.request import TEAM, duration
+from bot.config_values import (
+    Channel,
+    Chart,
+    Count,
+    Digest,
+    GroupName,
+    Hour,
+    HowFar,
+    Member,
+    Members,
+    Principal,
+    Repository,
+    Span,
+    Store,
+    TeamName,
+    Usd,
+    UserId,
+    Version,
+    known_language,
+    two_hours,
+)
+from domain.operator import OperatorChart
+from domain.request import duration
 from domain.rules import (
     ADMINS,
     APPROVERS,
-    DELETE,
     EVERYONE,
-    OFF,
-    PARK,
     Allowance,
     ApprovalRule,
     Budgets,
@@ -31,88 +47,7 @@ from domain.rules import (
 )
 
 _DEFAULTS = Rules()
-USER = re.compile(r"[UW][A-Z0-9]{2,30}")
-USER_GROUP = re.compile(r"S[A-Z0-9]{2,30}")
-CHANNEL = re.compile(r"[CG][A-Z0-9]{2,30}")
-GROUP = re.compile(r"[a-z][a-z0-9_-]{0,39}")
-# EKS takes roles and users as principals of access entries, no STS sessions and no root (CreateAccessEntry).
-PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(role|user)/[\w+=,.@/-]{1,512}")
-# A metrics store: outside, or a service inside the cluster by namespace, name and port.
-PROMETHEUS = re.compile(
-    r"https?://[^\s/?#@]+(/[^\s?#]*)?|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z]([a-z0-9-]{0,61}[a-z0-9])?:\d{1,5}"
-)
-RESERVED = (APPROVERS, ADMINS)
-
-
-def _fits(pattern: re.Pattern[str], words: str) -> Callable[[str], str]:
-    def check(text: str) -> str:
-        if not pattern.fullmatch(text):
-            raise ValueError(f"“{text}” is not {words}")
-        return text
-
-    return check
-
-
-def _span(text: str) -> str:
-    try:
-        duration(text)
-    except Refused as refused:
-        raise ValueError(refused.message.rstrip(".")) from None
-    return text
-
-
-def _group_name(name: str) -> str:
-    if name in RESERVED:
-        raise ValueError(f"“{name}” is a group of its own: name its members at the top of the file")
-    return _fits(GROUP, "a group name (lower-case letters, digits, - and _)")(name)
-
-
-def _team_name(name: str) -> str:
-    if len(name) > 40 or not name.strip() or " ".join(name.split()) != name or not TEAM.fullmatch(name):
-        raise ValueError(f"“{name}” is not a team name (1 to 40 letters, digits, spaces and + - = . _ : / @)")
-    return name
-
-
-def _member(one: str) -> str:
-    if not USER.fullmatch(one) and not USER_GROUP.fullmatch(one):
-        raise ValueError(f"“{one}” is neither a Slack user id (U012AB3CD) nor a user-group id (S012AB3CD)")
-    return one
-
-
-def _how_far(word: object) -> object:
-    """YAML reads a bare `off` as false."""
-    word = OFF if word is False else word
-    if word not in (OFF, PARK, DELETE):
-        raise ValueError("it is one of off, park and delete")
-    return word
-
-
-def _two(hours: tuple[int, ...]) -> tuple[int, ...]:
-    if len(hours) != 2:
-        raise ValueError("it takes two hours, such as [8, 20]")
-    return hours
-
-
-def _language(word: str) -> str:
-    if word not in LANGUAGES:
-        raise ValueError(f"“{word}” is no language of raygpu; it has {', '.join(LANGUAGES)}")
-    return word
-
-
-Span = Annotated[str, AfterValidator(_span)]
-UserId = Annotated[str, AfterValidator(_fits(USER, "a Slack user id, such as U012AB3CD"))]
-Member = Annotated[str, AfterValidator(_member)]
-Channel = Annotated[str, AfterValidator(_fits(CHANNEL, "a Slack channel id, such as C012AB3CD"))]
-GroupName = Annotated[str, AfterValidator(_group_name)]
-TeamName = Annotated[str, AfterValidator(_team_name)]
-Principal = Annotated[str, AfterValidator(_fits(PRINCIPAL, "the ARN of an IAM role or user"))]
-# YAML's yes and no are no numbers, and .inf is no budget.
-Count = Annotated[int, Field(strict=True, ge=0, le=100_000)]
-Usd = Annotated[float, Field(strict=True, ge=0, le=1_000_000_000, allow_inf_nan=False)]
-HowFar = Annotated[str, BeforeValidator(_how_far)]
-Store = Annotated[str, AfterValidator(_fits(PROMETHEUS, "http(s)://… or namespace/service:port"))]
-Hour = Annotated[int, Field(strict=True, ge=0, le=24)]
-Members = Annotated[frozenset[Member], Field(min_length=1)]
+_CHART = OperatorChart()
 
 
 class _Strict(BaseModel):
@@ -190,7 +125,7 @@ class IdleRule(_Strict):
     notices: Annotated[int, Field(strict=True, ge=1, le=10)] | None = None
     grace: Span | None = None
     delete_after: Span | None = None
-    day: Annotated[tuple[Hour, ...], AfterValidator(_two)] | None = None
+    day: Annotated[tuple[Hour, ...], AfterValidator(two_hours)] | None = None
     loud_usd: Usd | None = None
     at_expiry: HowFar | None = None
 
@@ -237,6 +172,24 @@ class Idling(IdleRule):
         )
 
 
+class KubeRay(_Strict):
+    """KubeRay's operator. `install` left out: where helm is on PATH."""
+
+    install: Annotated[bool, Field(strict=True)] | None = None
+    chart: Chart = _CHART.reference
+    version: Version = _CHART.version
+    repository: Repository | None = None
+    digest: Digest | None = None
+
+    def operator(self) -> OperatorChart | None:
+        """The domain's view; None where it is not to be installed. A chart by its place needs no repository."""
+        if self.install is False:
+            return None
+        is_place = "/" in self.chart
+        repository = self.repository or ("" if is_place else _CHART.repository)
+        return OperatorChart(self.chart, self.version, repository, self.digest or "")
+
+
 class GivenFoundation(_Strict):
     """A region whose network and roles were made by others."""
 
@@ -249,7 +202,7 @@ class GivenFoundation(_Strict):
 class Config(_Strict):
     """The whole file; every field has a default, so an empty file is a valid one (in which nobody can approve)."""
 
-    language: Annotated[str, AfterValidator(_language)] = _DEFAULTS.language
+    language: Annotated[str, AfterValidator(known_language)] = _DEFAULTS.language
     regions: tuple[str, ...] = Field(_DEFAULTS.regions, min_length=1)
     gpu_types: tuple[str, ...] = Field(_DEFAULTS.gpu_types, min_length=1)
     approvers: frozenset[Member] = frozenset()
@@ -264,6 +217,7 @@ class Config(_Strict):
     principals: dict[UserId, Annotated[tuple[Principal, ...], Field(min_length=1)]] = {}
     limits: Limits = Limits()
     idle: Idling = Idling()
+    kuberay: KubeRay = KubeRay()
     foundation_stack: str = "raygpu-foundation"
     foundations: dict[str, GivenFoundation] = {}
 
@@ -288,6 +242,7 @@ class Config(_Strict):
             approvals_channel=self.approvals_channel or "",
             language=self.language,
             idle=self.idle.idle(),
+            operator=self.kuberay.operator(),
         )
 
 

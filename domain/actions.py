@@ -9,6 +9,7 @@ from domain import lifecycle
 from domain.conditions import Condition, broken, waiting
 from domain.errors import OutsideError, Taken, Unavailable
 from domain.observation import DevicePluginSpec, ExporterSpec, Leftover
+from domain.operator import OperatorChart
 from domain.spec import NodeGroupSpec, Taint
 from domain.words import Said, say
 
@@ -179,6 +180,16 @@ class RemoveExporter:
 
 
 @dataclass(frozen=True, slots=True)
+class InstallOperator:
+    """`helm upgrade --install` of KubeRay's operator."""
+
+    chart: OperatorChart
+
+    def describe(self) -> Said:
+        return say("install KubeRay {version}", version=self.chart.version)
+
+
+@dataclass(frozen=True, slots=True)
 class SuspendRay:
     """spec.suspend of one RayCluster, with our mark on it in the same patch; only what bears that mark is resumed."""
 
@@ -270,7 +281,7 @@ class RemoveLeftover:
 OfEks = (
     CreateControlPlane | TagControlPlane | GrantAccess | RevokeAccess | CreateAddon | CreateNodeGroup | ScaleNodeGroup
 )
-OfRay = SuspendRay | ResumeRay
+OfRay = SuspendRay | ResumeRay | InstallOperator
 OfKubernetes = (
     ApplyDevicePlugin
     | RemoveDevicePlugin
@@ -316,6 +327,7 @@ _SERVES: Mapping[type, str] = {
     RunSmokePod: lifecycle.PROVEN,
     RemoveSmokePod: lifecycle.PROVEN,
     ApplyExporter: lifecycle.EXPORTER,
+    InstallOperator: lifecycle.OPERATOR,
     RemoveExporter: lifecycle.EXPORTER,
     SuspendRay: lifecycle.SIZES,
     ResumeRay: lifecycle.SIZES,
@@ -337,6 +349,6 @@ def after_failure(action: Action, deleting: bool, error: OutsideError) -> Condit
     words = say("Could not {action}: {why}", action=action.describe(), why=error.message)
     # EKS changes a group one thing after the other: Taken means that another change of it is still on its way.
     passes = isinstance(error, Unavailable) or (isinstance(action, ScaleNodeGroup) and isinstance(error, Taken))
-    # A cluster works without dcgm-exporter: that it cannot be installed is told, and is no trouble of the cluster.
-    passes = passes or isinstance(action, ApplyExporter | RemoveExporter)
+    # A cluster works without dcgm-exporter and KubeRay: that they cannot be installed is told, and is no trouble of it.
+    passes = passes or isinstance(action, ApplyExporter | RemoveExporter | InstallOperator)
     return (waiting if passes else broken)(kind, error.reason, words)

@@ -42,6 +42,9 @@ CREATE_ORDER = (
 # Insights are advice, and metrics tell of idleness only: both are shown, and a cluster is ready without them.
 REQUIRED = tuple(kind for kind in CREATE_ORDER if kind not in (EXPORTER, INSIGHTS))
 
+# Looked at where raygpu installs it, once the cluster is ready.
+OPERATOR = "RayOperatorReady"
+
 DELETE_APPROVED = "DeletionApproved"
 LOAD_BALANCERS_GONE = "LoadBalancersGone"
 NODE_GROUPS_GONE = "NodeGroupsGone"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from domain.operator import RayOperator
 from domain.ray import RayObjects
 from domain.spec import Taint
 
@@ -262,5 +263,6 @@ class Observed:
     leftovers: tuple[Leftover, ...] | Unreadable | NotLooked = NOT_LOOKED
     load_balancers: tuple[str, ...] | Unreadable | NotLooked = NOT_LOOKED
     exporters: Exporters | Unreadable | NotLooked = NOT_LOOKED
+    operators: tuple[RayOperator, ...] | Unreadable | NotLooked = NOT_LOOKED
     ray: RayObjects | Unreadable | NotLooked = NOT_LOOKED
     instances: tuple[Instance, ...] | Unreadable | NotLooked = NOT_LOOKED

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from domain import access_stages, exporter_stage, gpu_stages, group_stages, proof_stages
+from domain import access_stages, exporter_stage, gpu_stages, group_stages, operator_stage, proof_stages
 from domain.actions import Action, CreateAddon, CreateControlPlane, Decision, TagControlPlane
 from domain.cluster import Cluster
 from domain.conditions import Condition, broken, held, merge, waiting
@@ -113,6 +113,7 @@ STAGES: tuple[Callable[[View], Stage | None], ...] = (
     gpu_stages.gpus,
     proof_stages.proven,
     exporter_stage.exporter,
+    operator_stage.operator,
     gpu_stages.insights,
 )
 
@@ -136,7 +137,7 @@ def changes_seen(view: View) -> Cluster:
 def _due_in(view: View, conditions: tuple[Condition, ...], actions: tuple[Action, ...]) -> float:
     merged = merge(view.cluster.conditions, conditions, view.now)
     if all_proven(merged):
-        return POLL_READY_S
+        return POLL_STEP_S if operator_stage.is_coming(view) else POLL_READY_S
     if view.plane is None and not actions:
         plane = next(c for c in merged if c.type == CONTROL_PLANE)
         if plane.reason == "Creating" and not plane.is_false:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from domain.operator import OperatorChart
+
 APPROVERS = "approvers"
 ADMINS = "admins"
 EVERYONE = "*"
@@ -164,7 +166,8 @@ class Rules:
 
     `groups`: members of each named group, as user ids (U…) and user-group ids (S…); `approvers` and `admins` are groups
     as well. `teams`: who may ask in the name of which team; empty: any team may be named. `approvals_channel`: where
-    approvers are called, empty: in the thread of the card. `language`: that of cards. `freeze` is no configuration: it
+    approvers are called, empty: in the thread of the card. `language`: that of cards. `operator`: the
+    chart of KubeRay that is installed in every cluster; None: raygpu installs none. `freeze` is no configuration: it
     is how the emergency brake stands, put in by services.authority.
     """
 
@@ -186,6 +189,7 @@ class Rules:
     approvals_channel: str = ""
     language: str = "en"
     idle: Idle = Idle()
+    operator: OperatorChart | None = None
     freeze: Freeze | None = None
     halt: Freeze | None = None
     shadow_until: float = 0.0

@@ -10,18 +10,21 @@ from domain.cluster import Cluster
 from domain.conditions import Condition, Status, broken, waiting
 from domain.naming import is_ours
 from domain.observation import ControlPlane, Node, NodeGroup, Observed, Unreadable
+from domain.operator import OperatorChart
 
 RUNNING = frozenset({"ACTIVE", "UPDATING"})
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One pass: the record, what was seen, and when. `exporter`: whether the rules want dcgm-exporter on GPU nodes."""
+    """One pass: the record, what was seen, and when. `exporter`: whether the rules want dcgm-exporter on GPU nodes.
+    `operator`: the chart of KubeRay that they want in it, None: none."""
 
     cluster: Cluster
     observed: Observed
     now: float
     exporter: bool = True
+    operator: OperatorChart | None = None
 
     @property
     def plane(self) -> ControlPlane | None:

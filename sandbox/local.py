@@ -63,6 +63,9 @@ CONFIG = {
     },
     "budgets": {"user": 50_000, "teams": {"vision": 2_000}, "second_tier": "leads"},
     "principals": PRINCIPALS,
+    "kuberay": {
+        "install": False
+    },  # its chart is not on this machine; `"ray": true` of a workload brings a built-in one
     "idle": {  # no days of shadow and no night's rest: what is done about idleness is seen within minutes
         "shadow": "0d",
         "automatic": "park",

@@ -25,6 +25,7 @@ from domain.observation import (
     Observed,
     Unreadable,
 )
+from domain.operator import RayOperator
 from domain.stages import RUNNING
 from services.ports import (
     AccessEntries,
@@ -36,9 +37,11 @@ from services.ports import (
     GpuHistories,
     GpuPods,
     GpuScrapes,
+    HelmCharts,
     Instances,
     Leftovers,
     NodeGroups,
+    RayOperators,
     Rays,
     SmokePods,
 )
@@ -56,7 +59,8 @@ def read(call: Callable[[], T]) -> T | Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Eyes:
-    """The ports one looks through. `histories`: None where the configuration names no metrics store."""
+    """The ports one looks through. `histories`: None where the configuration names no metrics store. `operators`,
+    `charts`: None where it wants no KubeRay."""
 
     planes: ControlPlanes
     groups: NodeGroups
@@ -72,6 +76,8 @@ class Eyes:
     rays: Rays
     scrapes: GpuScrapes
     histories: GpuHistories | None = None
+    operators: RayOperators | None = None
+    charts: HelmCharts | None = None
 
 
 class Observer:
@@ -106,6 +112,7 @@ class Observer:
             exporters=_behind(api, lambda: eyes.exporters.read(plane)),
             # Nobody can have a RayCluster before the cluster was ready; from then on its use is judged, and it is resized.
             ray=_behind(api, lambda: eyes.rays.objects(plane)) if cluster.ready_at is not None else NOT_LOOKED,
+            operators=self._operators(cluster, api, plane),
             instances=instances,
         )
 
@@ -129,6 +136,15 @@ class Observer:
             leftovers=leftovers,
             instances=instances,
         )
+
+    def _operators(
+        self, cluster: Cluster, api: str | Unreadable | NotLooked, plane: ControlPlane
+    ) -> tuple[RayOperator, ...] | Unreadable | NotLooked:
+        """KubeRay is installed where it is wanted, and in clusters that are ready."""
+        operators = self._eyes.operators
+        if operators is None or cluster.ready_at is None:
+            return NOT_LOOKED
+        return _behind(api, lambda: operators.read(plane))
 
     def _instances(self, cluster: Cluster) -> tuple[Instance, ...] | Unreadable:
         """For the bill. When one ended that EC2 lists no more, its Auto Scaling group knows."""

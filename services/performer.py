@@ -98,6 +98,10 @@ class Performer:
                 self._hands.rays.suspend(scene.plane, namespace, name, mark)
             case act.ResumeRay(namespace, name):
                 self._hands.rays.resume(scene.plane, namespace, name)
+            case act.InstallOperator(chart):
+                if self._hands.charts is None:
+                    raise Rejected("NoHelm", say("helm is not on this machine"))
+                self._hands.charts.install(scene.plane, chart)
             case _:
                 assert_never(action)
 

@@ -164,7 +164,7 @@ class Reconciler:
 
     def _creation(self, cluster: Cluster, going: _Pass) -> Outcome:
         observed = self._crew.observer.creation(cluster)
-        view = View(cluster, observed, going.now, going.rules.idle.exporter)
+        view = View(cluster, observed, going.now, going.rules.idle.exporter, going.rules.operator)
         decision = provisioning.decide(view)
         conditions, succeeded = self._act(view, decision, going)
         seen = self._seen(view, provisioning.changes_seen(view), conditions)

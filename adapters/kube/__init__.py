@@ -9,6 +9,7 @@ from __future__ import annotations
 from adapters.kube.exporter import KubeExporterSets
 from adapters.kube.gpu_pods import KubeGpuPods
 from adapters.kube.nodes import KubeApiServer
+from adapters.kube.operators import KubeRayOperators
 from adapters.kube.plugins import KubeDevicePluginSets
 from adapters.kube.ray import KubeRays
 from adapters.kube.scrapes import KubeGpuScrapes
@@ -26,6 +27,7 @@ __all__ = [
     "KubeExporterSets",
     "KubeGpuPods",
     "KubeGpuScrapes",
+    "KubeRayOperators",
     "KubeRays",
     "KubeServices",
     "KubeSmokePods",

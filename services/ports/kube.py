@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from domain.observation import ControlPlane, DevicePlugins, DevicePluginSpec, Exporters, ExporterSpec, Node, SmokePod
+from domain.operator import OperatorChart, RayOperator
 from domain.ray import RayCluster, RayObjects
 from domain.signals import Allocation, GpuHistory, GpuScrape, RayDashboard
 from domain.spec import Taint
@@ -65,6 +66,20 @@ class GpuPods(Protocol):
 
     def read(self, plane: ControlPlane) -> Allocation:
         """The GPU pods of all namespaces, all pages; raises rather than leaving one out."""
+
+
+class RayOperators(Protocol):
+    """KubeRay's operators of one cluster, whoever installed them."""
+
+    def read(self, plane: ControlPlane) -> tuple[RayOperator, ...]: ...
+
+
+class HelmCharts(Protocol):
+    """helm, for the one chart that raygpu installs."""
+
+    def install(self, plane: ControlPlane, chart: OperatorChart) -> None:
+        """Installs it, or leaves it as it is; does not wait until it runs. Raises Rejected where the chart cannot be had,
+        or is not the one its digest names."""
 
 
 class Rays(Protocol):

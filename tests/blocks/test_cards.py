@@ -259,3 +259,21 @@ def test_cards_are_json() -> None:
     for state in Phase:
         _, blocks = cluster_card(in_phase(state), NOW)
         assert json.loads(json.dumps(blocks)) == blocks
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "message", "line"),
+    [
+        (Status.UNKNOWN, "Installing", "Installing KubeRay 1.5.1.", "⏳ *KubeRay operator*"),
+        (Status.UNKNOWN, "HelmFailed", "Could not install KubeRay 1.5.1: no such chart", "no such chart"),
+        (Status.TRUE, "Running", "kuberay/operator:v1.5.1 in kuberay-system", "✓ KubeRay operator"),
+    ],
+)
+def test_kuberay_has_a_line_where_it_is_installed(status: Status, reason: str, message: str, line: str) -> None:
+    """On the card of a ready cluster, which stays ready; where it is not wanted no card speaks of it."""
+    cluster = in_phase(Phase.READY)
+    assert "KubeRay operator" not in said(cluster)
+    told = condition(life.OPERATOR, status, message, reason, at=NOW + 900)
+    words = said(replace(cluster, conditions=(*cluster.conditions, told)), NOW + 930)
+    assert line in words and message in words
+    assert "ready" in words.lower()

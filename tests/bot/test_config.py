@@ -11,6 +11,8 @@ import pytest
 import yaml
 
 from bot.config import Config, ConfigError, load
+from bot.eyes import rules_here
+from domain.operator import OperatorChart
 from domain.rules import Allowance, ApprovalRule, Idle, IdlePolicy, Rules
 from sandbox.local import CONFIG
 
@@ -90,6 +92,30 @@ def test_what_the_rules_hold_cannot_be_changed(tmp_path: Path) -> None:
         assert isinstance(held, MappingProxyType)
 
 
+@pytest.mark.parametrize(
+    ("content", "with_helm", "expected"),
+    [
+        ("", True, OperatorChart()),
+        ("", False, None),
+        ("kuberay: {install: false}", True, None),
+        ("kuberay: {install: true}", False, OperatorChart()),
+        ("kuberay: {version: 1.6.0}", True, replace(OperatorChart(), version="1.6.0")),
+        ("kuberay: {chart: mine, repository: https://charts.example}", True,
+         OperatorChart("mine", repository="https://charts.example")),
+        ("kuberay: {chart: oci://registry.example/kuberay-operator}", True,
+         OperatorChart("oci://registry.example/kuberay-operator", repository="")),
+        (f"kuberay: {{chart: /charts/k.tgz, digest: 'sha256:{'0' * 64}'}}", True,
+         OperatorChart("/charts/k.tgz", repository="", digest="sha256:" + "0" * 64)),
+    ],
+)  # fmt: skip
+def test_kuberay_is_installed_where_it_is_asked_for_or_helm_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, with_helm: bool, expected: OperatorChart | None
+) -> None:
+    """Left out it depends on helm; said it does not, so that a missing helm is told on the card."""
+    monkeypatch.setattr("adapters.helm.shutil.which", lambda name: f"/usr/bin/{name}" if with_helm else None)
+    assert rules_here(loaded(tmp_path, content)).operator == expected
+
+
 def test_the_sandbox_configuration_is_valid_and_asks_one_approver_for_a_plain_create(tmp_path: Path) -> None:
     """`create demo` of the sandbox needs one approver; its second tier exists."""
     rules = loaded(tmp_path, yaml.safe_dump(CONFIG)).rules()
@@ -152,6 +178,13 @@ SHAPES = [
     ("idle:\n  autmatic: park", 2, "did you mean “automatic”"),
     ("idle:\n  teams:\n    vision:\n      shadow: 1d", 4, "idle.teams.vision.shadow is no field"),
     ("idle:\n  teams:\n    vision: {grace: soon}", 3, "idle.teams.vision.grace: “soon” is not a time span"),
+    ("kuberay:\n  install: maybe", 2, "kuberay.install must be true or false"),
+    ("kuberay:\n  version: latest", 2, "“latest” is not a version, such as 1.5.1"),
+    ("kuberay:\n  chart: --post-renderer=sh", 2, "“--post-renderer=sh” is not the name"),
+    ("kuberay:\n  repository: http://charts.example", 2, "is not an https:// address"),
+    ("kuberay:\n  repository: https://user:word@charts.example", 2, "is not an https:// address"),
+    ("kuberay:\n  digest: sha256:abc", 2, "is not sha256: and 64 hexadecimal digits"),
+    ("kuberay: off", 1, "kuberay must be a mapping"),
     ("a: [unclosed", 1, "it is not YAML"),
     ("a: 1\n---\nb: 2", 2, "it is not YAML"),
     ("12: x", 1, "12"),

@@ -375,5 +375,6 @@ def test_observed_has_no_field_these_tables_forget() -> None:
     """A new field of Observed must be given a place in the unreadable tables."""
     assert {f.name for f in fields(Observed)} == {
         "control_plane", "groups", "launch_failures", "addons", "own_principal", "principals", "api_server",
-        "nodes", "plugins", "smoke_pods", "insights", "leftovers", "load_balancers", "exporters", "ray", "instances",
+        "nodes", "plugins", "smoke_pods", "insights", "leftovers", "load_balancers", "exporters", "operators",
+        "ray", "instances",
     }  # fmt: skip

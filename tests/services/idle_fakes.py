@@ -10,6 +10,7 @@ from domain.cluster import Cluster
 from domain.costs import Costs
 from domain.digests import Digest, Week
 from domain.observation import ABSENT, ControlPlane, Exporters, ExporterSpec, Instance, PluginPod
+from domain.operator import OperatorChart, RayOperator
 from domain.ray import RayCluster, RayObjects
 from domain.rules import Rules
 from domain.signals import Allocation, GpuHistory, GpuSample, GpuScrape, RayDashboard
@@ -79,6 +80,23 @@ class FakeExporters(ports.ExporterSets):
     def remove(self, plane: ControlPlane) -> None:
         self.script.hit("exporters.remove")
         self.spec = None
+
+
+class FakeOperators(ports.RayOperators, ports.HelmCharts):
+    """KubeRay's operator, which runs as soon as helm has installed it."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.standing: tuple[RayOperator, ...] = ()
+
+    def read(self, plane: ControlPlane) -> tuple[RayOperator, ...]:
+        self.script.hit("operators.read")
+        return self.standing
+
+    def install(self, plane: ControlPlane, chart: OperatorChart) -> None:
+        self.script.hit("charts.install", chart.version)
+        self.standing = (RayOperator("kuberay-system", "kuberay-operator", f"kuberay/operator:v{chart.version}", True),)
+        self.script.end("charts.install")
 
 
 class FakeGpuPods(ports.GpuPods):

@@ -35,6 +35,7 @@ from idle_fakes import (
     FakeGpuPods,
     FakeHistories,
     FakeInstances,
+    FakeOperators,
     FakeRays,
     FakeReminders,
     FakeScrapes,
@@ -82,6 +83,7 @@ class Rig:
         self.cloud = FakeCloud(self.script)
         self.capacity = FakeCapacity(self.script)
         self.use = Use()
+        self.operators = FakeOperators(self.script) if rules.operator is not None else None
         self.waker = Waker(self.due, self.queue)
         self.eyes = self._eyes()
         self.observer = Observer(self.eyes)
@@ -147,6 +149,8 @@ class Rig:
             rays=FakeRays(self.script, self.use),
             scrapes=FakeScrapes(self.script, self.use, self.clock),
             histories=FakeHistories(self.script, self.use) if self.with_history else None,
+            operators=self.operators,
+            charts=self.operators,
         )
 
     def worker(self, owner: str = "w1") -> Reconciler:

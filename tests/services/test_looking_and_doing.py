@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from service_rig import Rig
-from worlds import BOT, NOW, al2023, doomed, plane, proven_record, record, strangers
+from worlds import BOT, NOW, RULES, al2023, doomed, plane, proven_record, record, strangers
 
 from domain.actions import (
     ApplyDevicePlugin,
@@ -17,6 +17,7 @@ from domain.actions import (
     DeleteControlPlane,
     DeleteNodeGroup,
     GrantAccess,
+    InstallOperator,
     LiftProtection,
     RemoveDevicePlugin,
     RemoveExporter,
@@ -36,6 +37,7 @@ from domain.errors import Denied, Missing, Rejected, Throttled, Unavailable
 from domain.exporter import desired_exporter
 from domain.naming import TAG_DELETE, deletion_tag, plane_token, token
 from domain.observation import ABSENT, NOT_LOOKED, Leftover, NodeGroup, Observed, Unreadable
+from domain.operator import OperatorChart
 from domain.plugin import desired_plugin
 from domain.provisioning import ADMIN_POLICY
 from domain.ray import RayObjects
@@ -50,8 +52,8 @@ BLIND = Unreadable("Timeout", "no answer")
 
 @pytest.fixture
 def rig() -> Rig:
-    """A cluster that stands whole."""
-    rig = Rig()
+    """A cluster that stands whole, where KubeRay is wanted."""
+    rig = Rig(replace(RULES, operator=OperatorChart()))
     cluster = record()
     rig.cloud.planes[cluster.eks_name] = plane(cluster)
     for group in cluster.spec.groups:
@@ -116,6 +118,7 @@ def test_a_strangers_plane_is_not_looked_into(rig: Rig) -> None:
         ("instances.list", "instances"),
         ("exporters.read", "exporters"),
         ("rays.objects", "ray"),
+        ("operators.read", "operators"),
     ],
 )
 @pytest.mark.parametrize("error", [TIMEOUT, Throttled("Throttled", "no answer"), Denied("AccessDenied", "no answer")])
@@ -237,6 +240,7 @@ CALLS = [
     (RemoveSmokePod("n"), "smoke.remove n"),
     (ApplyExporter(EXPORTER), "exporters.apply"),
     (RemoveExporter(), "exporters.remove"),
+    (InstallOperator(OperatorChart(version="1.5.1")), "charts.install 1.5.1"),
     (SuspendRay("default", "demo", "demo-abc23/1"), "rays.suspend default/demo demo-abc23/1"),
     (ResumeRay("default", "demo"), "rays.resume default/demo"),
     (ApproveDeletion("op"), "planes.tag arn:raygpu-demo-abc23"),

@@ -7,15 +7,16 @@ from typing import Any
 import pytest
 from fakes import FakeOnce
 from service_rig import Rig, asked
-from worlds import BOB, BOT, NOW, prices, proven_record, record, request
+from worlds import BOB, BOT, NOW, RULES, prices, proven_record, record, request
 
 from domain.backoff import backoff
 from domain.cluster import REQUEST_TTL_S, Cluster, Phase
 from domain.errors import Denied, Outdated, Rejected, Taken, Throttled, Unavailable
-from domain.lifecycle import ACCESS, CONTROL_PLANE, NODE_GROUPS_GONE, PREFLIGHT, phase
+from domain.lifecycle import ACCESS, CONTROL_PLANE, NODE_GROUPS_GONE, OPERATOR, PREFLIGHT, phase
 from domain.naming import plane_token
 from domain.notices import FIRST_REMINDER_S
 from domain.observation import ABSENT, Leftover
+from domain.operator import OperatorChart
 from domain.provisioning import ADDON_NAMES, POLL_READY_S
 from services.outages import SLACK_RETRY_S
 from services.ports import CardState
@@ -324,6 +325,21 @@ class TestActions:
         rig.cloud.planes[cluster.eks_name] = active(cluster)
         rig.reconciler.visit(cluster.id)
         assert rig.due.ended[-1] == (pytest.approx(3.0), True)
+
+    def test_kuberay_comes_once_the_cluster_is_ready_and_a_failure_never_delays_that(self) -> None:
+        """Where it is wanted: installed by the next pass, tried again when helm fails, and never in the way of the GPUs."""
+        rig = Rig(replace(RULES, operator=OperatorChart(version="1.5.1")))
+        rig.script.fail("charts.install", Rejected("HelmFailed", "no such chart"))
+        cluster = rig.ask()
+        rig.reconciler.visit(cluster.id)
+        rig.approve(cluster, BOB)
+        rig.passes(cluster.id)
+        done = rig.cluster(cluster.id)
+        assert phase(done) is Phase.READY and OPERATOR in {c.type for c in done.conditions if c.is_true}
+        last = rig.script.calls.index(rig.script.named("smoke.run")[-1])
+        assert rig.script.calls.index("charts.install 1.5.1") > last
+        assert rig.script.named("charts.install") == ["charts.install 1.5.1"] * 2
+        assert rig.due.ended[-1] == (POLL_READY_S, True)
 
     def test_while_slack_is_down_a_resting_cluster_is_looked_at_ever_more_rarely(self, rig: Rig) -> None:
         """A pass asks AWS for everything, so an outage of Slack does not multiply them; one message through ends that.
