@@ -18,21 +18,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol
+from typing import IO, Protocol
 
 from domain.errors import Denied, OutsideError, Rejected, Unavailable
 from domain.observation import ControlPlane
 from domain.operator import NAMESPACE, RELEASE, OperatorChart
 from domain.words import say
 
-CALL_S = 60.0
-STUCK_S = 5 * 60.0  # a helm that works on a release for longer was killed: ours are, after a minute
+INSTALL_S = 25.0  # for all calls together: the worker that waits holds a lease of thirty
+STUCK_S = 5 * 60.0  # a helm that works on a release for longer was killed, as ours are after INSTALL_S
 MOST_WORDS = 300
+MOST_BYTES = 8 * 1024 * 1024
 HANDED_ON = ("PATH", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
+# What client-go, etcd, Go's net and a chart's server say when the same call may pass later.
 _AWAY = re.compile(
-    r"time(?:d )?out|deadline exceeded|refused|no such host|\bEOF\b|unreachable|reset by peer|TLS handshake|\b50[0-4]\b",
+    r"time(?:d )?out|time allotted|deadline exceeded|connection (?:refused|reset|lost)|broken pipe|no such host|\bEOF\b"
+    r"|unreachable|no route to host|server misbehaving|temporary failure|TLS handshake|\b50[0-4]\b|\b429\b"
+    r"|bad gateway|currently unable to handle|internal error occurred|leader changed|too many requests",
     re.I,
 )
+_BUSY = re.compile(r"another operation .* is in progress")
+_USERINFO = re.compile(r"://[^/\s@]+@")
 
 
 class Tokens(Protocol):
@@ -42,9 +48,9 @@ class Tokens(Protocol):
     def drop(self, region: str, cluster: str) -> None: ...
 
 
-def find() -> str | None:
-    """Where helm is; None where it is not on PATH."""
-    return shutil.which("helm")
+def find(path: str | None = None) -> str | None:
+    """Where helm is; None where it is not on `path`, which is PATH unless given."""
+    return shutil.which("helm", path=path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +58,33 @@ class _Home:
     """What one call of install has: whom it speaks to, and a folder for everything helm writes."""
 
     plane: ControlPlane
+    token: str
     folder: Path
+    until: float  # monotonic
 
     @property
     def env(self) -> dict[str, str]:
-        """PATH and the way through a proxy, and helm's own folders."""
+        """PATH and the way through a proxy, and helm's own folders; TMPDIR, so that one that is ended leaves nothing."""
         names = [name for upper in HANDED_ON for name in (upper, upper.lower())]
         given = {name: os.environ[name] for name in names if name in os.environ}
         own = {f"HELM_{kind}_HOME": str(self.folder / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
-        return {**given, **own, "HOME": str(self.folder), "KUBECONFIG": str(self.folder / "kubeconfig")}
+        home = {name: str(self.folder) for name in ("HOME", "TMPDIR")}
+        return {**given, **own, **home, "KUBECONFIG": str(self.folder / "kubeconfig")}
 
 
 class HelmCharts:
-    """Installs. `program`: the path of helm. `now`: the real time, by which helm dates its releases."""
+    """Installs. `program`: the path of helm. `now`: the real time, by which helm dates its releases.
+
+    `most_s`: for all calls of an install together.
+    """
 
     def __init__(
-        self, tokens: Tokens, program: str, now: Callable[[], float] = time.time, call_s: float = CALL_S
+        self, tokens: Tokens, program: str, now: Callable[[], float] = time.time, most_s: float = INSTALL_S
     ) -> None:
         self._tokens = tokens
         self._program = program
         self._now = now
-        self._call_s = call_s
+        self._most_s = most_s
 
     def install(self, plane: ControlPlane, chart: OperatorChart) -> None:
         """`helm upgrade --install`, after the chart's digest was compared; does not wait until the operator runs.
@@ -80,25 +92,25 @@ class HelmCharts:
         A release that a killed helm left half made is taken away before, for no upgrade gets past it: whoever calls this
         has seen that no operator stands. Raises Rejected where the chart cannot be had or is another one.
         """
-        with TemporaryDirectory(prefix="raygpu-helm-") as folder:
-            home = _Home(plane, Path(folder))
-            self._write_kubeconfig(home)
-            self._clear(home)
-            archive = self._archive(home, chart)
-            self._helm(home, "upgrade", "--install", RELEASE, archive, "--namespace", NAMESPACE, "--create-namespace")
-
-    def _write_kubeconfig(self, home: _Home) -> None:
-        plane = home.plane
         if not plane.endpoint or not plane.ca_data:
             raise Unavailable("NoEndpoint", say("EKS names no API server for {cluster} yet.", cluster=plane.name))
         token = self._tokens.bearer(plane.region, plane.name).removeprefix("Bearer ")
-        cluster = {"server": plane.endpoint, "certificate-authority-data": plane.ca_data}
+        with TemporaryDirectory(prefix="raygpu-helm-") as folder:
+            home = _Home(plane, token, Path(folder), time.monotonic() + self._most_s)
+            self._write_kubeconfig(home)
+            archive = self._archive(home, chart)
+            self._clear(home)
+            place = ("--namespace", NAMESPACE, "--create-namespace")
+            self._helm(home, "upgrade", "--install", RELEASE, archive, *place, "--timeout", f"{self._most_s:g}s")
+
+    def _write_kubeconfig(self, home: _Home) -> None:
+        cluster = {"server": home.plane.endpoint, "certificate-authority-data": home.plane.ca_data}
         body = {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "bot",
             "clusters": [{"name": "bot", "cluster": cluster}],
-            "users": [{"name": "bot", "user": {"token": token}}],
+            "users": [{"name": "bot", "user": {"token": home.token}}],
             "contexts": [{"name": "bot", "context": {"cluster": "bot", "user": "bot"}}],
         }
         path = home.folder / "kubeconfig"
@@ -123,11 +135,15 @@ class HelmCharts:
 
     def _archive(self, home: _Home, chart: OperatorChart) -> str:
         """The path of the chart; fetched, unless it is a path already, and held against its digest."""
-        place = Path(chart.reference)
-        if not place.exists():
-            place = self._pulled(home, chart)
+        # A name within a repository stays one, whatever lies in the folder that the bot was started in.
+        is_path = not chart.repository and Path(chart.reference).exists()
+        place = Path(chart.reference).resolve() if is_path else self._pulled(home, chart)
         if chart.digest:
-            found = _digest(place)
+            try:
+                found = _digest(place)
+            except OSError as error:
+                text = say("The chart {place} cannot be read: {why}.", place=chart.reference, why=error.strerror)
+                raise Rejected("HelmFailed", text) from error
             if found != chart.digest:
                 facts = {"place": chart.reference, "found": found, "wanted": chart.digest}
                 text = say("The chart {place} is not the one of the configuration: {found}, not {wanted}.", **facts)
@@ -147,41 +163,57 @@ class HelmCharts:
     def _helm(self, home: _Home, *words: str) -> str:
         """What helm writes; raises what it failed with."""
         command = [self._program, *words]
-        try:
-            process = subprocess.Popen(  # noqa: S603 - the program the operator put on PATH, words of our own
-                command,
-                env=home.env,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise Rejected(
-                "NoHelm", say("helm cannot be run: {why}.", why=error.strerror or type(error).__name__)
-            ) from error
-        try:
-            out, err = process.communicate(timeout=self._call_s)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            raise Unavailable("HelmTimedOut", say("helm {word} took too long and was ended.", word=words[0])) from None
-        if process.returncode != 0:
-            raise self._fault(home.plane, words[0], err)
-        return out
+        with (home.folder / "out").open("w+b") as out, (home.folder / "err").open("w+b") as err:
+            try:
+                child = subprocess.Popen(  # noqa: S603 - the program the operator put on PATH, words of our own
+                    command, env=home.env, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+                )
+            except OSError as error:
+                text = say("helm cannot be run: {why}.", why=error.strerror or type(error).__name__)
+                raise Rejected("NoHelm", text) from error
+            try:
+                child.wait(max(0.0, home.until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                text = say("helm {word} took too long and was ended.", word=words[0])
+                raise Unavailable("HelmTimedOut", text) from None
+            finally:
+                _end(child)
+            if child.returncode != 0:
+                raise self._fault(home, words[0], _first(err))
+            return _first(out)
 
-    def _fault(self, plane: ControlPlane, word: str, written: str) -> OutsideError:
-        lines = [line.strip() for line in written.splitlines() if line.strip()]
-        why = (lines[-1] if lines else "").removeprefix("Error: ")[:MOST_WORDS]
-        text, low = say("helm {word} failed: {why}", word=word, why=why), why.lower()
-        if "unauthorized" in low or "provide credentials" in low:
-            self._tokens.drop(plane.region, plane.name)
+    def _fault(self, home: _Home, word: str, written: str) -> OutsideError:
+        text = say("helm {word} failed: {why}", word=word, why=_last_line(written, home.token))
+        error, is_kubernetes = written[max(written.rfind("Error: "), 0) :], word != "pull"
+        low = error.lower()
+        if is_kubernetes and ("unauthorized" in low or "provide credentials" in low):
+            self._tokens.drop(home.plane.region, home.plane.name)
             return Unavailable("Unauthorized", text)
         if "forbidden" in low:
             return Denied("Forbidden", text)
-        return (Unavailable if _AWAY.search(why) else Rejected)("HelmFailed", text)
+        if _BUSY.search(low):
+            return Unavailable("HelmBusy", text)
+        return (Unavailable if _AWAY.search(error) else Rejected)("HelmFailed", text)
+
+
+def _last_line(written: str, token: str) -> str:
+    """helm's last line, bounded, without the token and without the password of a proxy or a chart's server."""
+    lines = [line.strip() for line in written.splitlines() if line.strip()]
+    why = (lines[-1] if lines else "").removeprefix("Error: ").replace(token, "…")
+    return _USERINFO.sub("://…@", why)[:MOST_WORDS]
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Nothing of it runs on, whatever ended the wait. Its group lives as long as the child is not reaped."""
+    if child.poll() is None:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def _first(file: IO[bytes]) -> str:
+    """What was written, as far as it is borne to be read."""
+    file.seek(0)
+    return file.read(MOST_BYTES).decode(errors="replace")
 
 
 def _release(told: str) -> tuple[str, float]:

@@ -74,8 +74,8 @@ class Rig:
         """What each word of helm ends with; without it, the release is not there and the rest succeeds."""
         (self.folder / "answers").write_text(json.dumps({"status": NOT_FOUND, **said}))
 
-    def install(self, chart: OperatorChart = CHART, plane: ControlPlane = PLANE, call_s: float = 20.0) -> None:
-        HelmCharts(self.tokens, str(self.program), call_s=call_s).install(plane, chart)
+    def install(self, chart: OperatorChart = CHART, plane: ControlPlane = PLANE, most_s: float = 20.0) -> None:
+        HelmCharts(self.tokens, str(self.program), most_s=most_s).install(plane, chart)
 
     @property
     def calls(self) -> list[dict[str, Any]]:
@@ -100,16 +100,16 @@ def release(status: str, age: timedelta) -> tuple[int, str, str]:
 
 
 def test_the_chart_is_fetched_and_installed_under_its_name(rig: Rig) -> None:
-    """status, pull from the repository, upgrade --install of what came; nothing is waited for."""
+    """pull from the repository, status, upgrade --install of what came; nothing is waited for."""
     rig.install()
-    status, pull, upgrade = (call["args"] for call in rig.calls)
+    pull, status, upgrade = (call["args"] for call in rig.calls)
     assert status == ["status", "kuberay-operator", "--namespace", "kuberay-system", "--output", "json"]
     assert pull[:4] == ["pull", "kuberay-operator", "--version", "1.5.1"]
     assert pull[-2:] == ["--repo", CHART.repository]
     assert upgrade[:3] == ["upgrade", "--install", "kuberay-operator"] and upgrade[3].endswith(
         "kuberay-operator-1.5.1.tgz"
     )
-    assert upgrade[4:] == ["--namespace", "kuberay-system", "--create-namespace"]
+    assert upgrade[4:] == ["--namespace", "kuberay-system", "--create-namespace", "--timeout", "20s"]
 
 
 def test_it_speaks_to_that_cluster_and_gets_no_secret_of_the_bot(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,14 +136,14 @@ def test_a_chart_on_this_machine_or_in_a_registry(rig: Rig, tmp_path: Path) -> N
     rig.install(replace(CHART, reference=str(archive), repository=""))
     assert rig.words == ["status", "upgrade"] and rig.calls[1]["args"][3] == str(archive)
     rig.install(replace(CHART, reference="oci://registry.example/charts/kuberay-operator", repository=""))
-    assert rig.words[2:] == ["status", "pull", "upgrade"] and "--repo" not in rig.calls[3]["args"]
+    assert rig.words[2:] == ["pull", "status", "upgrade"] and "--repo" not in rig.calls[2]["args"]
 
 
 def test_a_chart_that_is_not_the_one_of_the_digest_is_not_installed(rig: Rig, tmp_path: Path) -> None:
     """Compared before anything is sent to the cluster; a folder has none."""
     right = f"sha256:{hashlib.sha256(ARCHIVE).hexdigest()}"
     rig.install(replace(CHART, digest=right))
-    assert rig.words == ["status", "pull", "upgrade"]
+    assert rig.words == ["pull", "status", "upgrade"]
     for chart in (replace(CHART, digest="sha256:" + "0" * 64), OperatorChart(str(tmp_path), "1.5.1", "", right)):
         with pytest.raises(Rejected, match="is not the one of the configuration") as refused:
             rig.install(chart)
@@ -152,9 +152,9 @@ def test_a_chart_that_is_not_the_one_of_the_digest_is_not_installed(rig: Rig, tm
 
 
 RELEASES = [
-    ("deployed", timedelta(days=9), ["status", "pull", "upgrade"]),
-    ("failed", timedelta(minutes=6), ["status", "uninstall", "pull", "upgrade"]),
-    ("pending-install", timedelta(minutes=6), ["status", "uninstall", "pull", "upgrade"]),
+    ("deployed", timedelta(days=9), ["pull", "status", "upgrade"]),
+    ("failed", timedelta(minutes=6), ["pull", "status", "uninstall", "upgrade"]),
+    ("pending-install", timedelta(minutes=6), ["pull", "status", "uninstall", "upgrade"]),
     ("pending-install", timedelta(seconds=30), None),
     ("uninstalling", timedelta(seconds=30), None),
 ]
@@ -169,7 +169,7 @@ def test_a_release_that_was_left_half_made_is_taken_away_first(
     if words is None:
         with pytest.raises(Unavailable, match=status) as busy:
             rig.install()
-        assert busy.value.reason == "HelmBusy" and rig.words == ["status"]
+        assert busy.value.reason == "HelmBusy" and rig.words == ["pull", "status"]
         return
     rig.install()
     assert rig.words == words
@@ -188,6 +188,17 @@ FAULTS: list[tuple[str, str, type[OutsideError], str]] = [
     ("upgrade", "Error: secrets is forbidden: User \"bot\" cannot create resource", Denied, "Forbidden"),
     ("upgrade", "Error: INSTALLATION FAILED: rendered manifests contain a resource that exists", Rejected, "HelmFailed"),
     ("upgrade", "", Rejected, "HelmFailed"),
+    ("status", "Error: the server is currently unable to handle the request (get secrets)", Unavailable, "HelmFailed"),
+    ("upgrade", "Error: etcdserver: leader changed", Unavailable, "HelmFailed"),
+    ("upgrade", "Error: Internal error occurred: failed calling webhook", Unavailable, "HelmFailed"),
+    ("upgrade", "Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress", Unavailable,
+     "HelmBusy"),
+    ("upgrade", "Error: admission webhook denied the request: the image is refused", Rejected, "HelmFailed"),
+    ("pull", "Error: dial tcp 192.0.2.1:443: connect: no route to host", Unavailable, "HelmFailed"),
+    ("pull", "Error: dial tcp: lookup x on 192.0.2.53:53: server misbehaving", Unavailable, "HelmFailed"),
+    ("pull", "Error: failed to fetch https://x/kuberay.tgz : 429 Too Many Requests", Unavailable, "HelmFailed"),
+    ("pull", "Error: GET https://registry.example/v2/x: response status code 401: Unauthorized", Rejected, "HelmFailed"),
+    ("pull", "Error: failed to fetch https://x/kuberay.tgz : 403 Forbidden", Denied, "Forbidden"),
 ]  # fmt: skip
 
 
@@ -214,7 +225,7 @@ def test_a_helm_that_hangs_is_ended_with_all_it_started(rig: Rig) -> None:
     """Unavailable; the call returns though a child of helm holds its pipes open."""
     rig.answers(pull=("hang", "", ""))
     with pytest.raises(Unavailable, match="helm pull took too long") as late:
-        rig.install(call_s=1.0)
+        rig.install(most_s=1.0)
     assert late.value.reason == "HelmTimedOut"
     assert alive_in((rig.folder / "pid").read_text()) == []
 
@@ -238,4 +249,36 @@ def test_a_release_that_cannot_be_read_is_left_alone(rig: Rig, told: str) -> Non
     rig.answers(status=(0, told, ""))
     with pytest.raises(Unavailable, match="cannot be read"):
         rig.install()
-    assert rig.words == ["status"]
+    assert rig.words == ["pull", "status"]
+
+
+def test_of_a_fault_in_lines_all_are_read_and_the_last_is_told(rig: Rig) -> None:
+    """Several errors in one; a warning before them means nothing."""
+    rig.answers(
+        upgrade=(1, "", "WARNING: i/o timeout\nError: 2 errors occurred:\n* secrets is forbidden: x\n* and more")
+    )
+    with pytest.raises(Denied, match="and more"):
+        rig.install()
+    rig.answers(upgrade=(1, "", "WARNING: i/o timeout\nError: chart is no chart"))
+    with pytest.raises(Rejected, match="is no chart"):
+        rig.install()
+
+
+def test_no_secret_stands_in_a_sentence(rig: Rig) -> None:
+    """Neither the token nor a proxy's password, though helm writes them; and 300 characters are enough."""
+    token = "k8s-aws-v1.us-west-2.raygpu-demo-abc23"
+    rig.answers(upgrade=(1, "", f"Error: {token} over http://me:word@proxy.example:3128 {'x' * 999}"))
+    with pytest.raises(Rejected) as failed:
+        rig.install()
+    assert token not in failed.value.message and "word@" not in failed.value.message
+    assert len(failed.value.message) <= 300 + len("helm upgrade failed: ")
+
+
+def test_a_name_in_a_repository_is_no_folder_of_this_machine(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though one of that name lies where the bot was started."""
+    (tmp_path / "kuberay-operator").mkdir()
+    monkeypatch.chdir(tmp_path)
+    rig.install()
+    assert rig.words == ["pull", "status", "upgrade"] and rig.calls[2]["args"][3].endswith(".tgz")

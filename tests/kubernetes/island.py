@@ -239,10 +239,14 @@ def place_of(collection: str, item: dict[str, Any]) -> str:
 
 
 def _stays(item: dict[str, Any]) -> bool:
-    """The API server's own Service, and what helm has installed for a whole file."""
-    metadata = item["metadata"]
-    place = (metadata.get("namespace"), metadata["name"])
-    return place == ("default", "kubernetes") or place[0] == NAMESPACE
+    """The API server's own Service, and what helm has installed for a whole file.
+
+    A pod of that goes with its node only: its ReplicaSet makes it anew, and without a node it waits for the next one.
+    """
+    namespace = item["metadata"].get("namespace")
+    if namespace == NAMESPACE:
+        return not item["spec"].get("nodeName")
+    return (namespace, item["metadata"]["name"]) == ("default", "kubernetes")
 
 
 def facts_of(group: NodeGroupSpec, number: int = 1, **changes: Any) -> NodeFacts:
