@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from domain.exporter import desired_exporter
+from domain.operator import OperatorChart
 from domain.plugin import desired_plugin
 from domain.provisioning import ADDON_NAMES
+from domain.rules import Rules
 from domain.spec import SPOT, ClusterSpec, NodeGroupSpec
 from domain.words import Said, say
 
 
-def calls(spec: ClusterSpec) -> tuple[Said, ...]:
-    """In the order in which they leave; those of one kind are one sentence."""
+def calls(spec: ClusterSpec, rules: Rules) -> tuple[Said, ...]:
+    """In the order in which they leave; those of one kind are one sentence. `rules`: what is installed beside."""
     return (
         say("eks:CreateCluster in {region}: authentication mode API, STANDARD support", region=spec.region),
         *_access(spec),
@@ -17,6 +20,8 @@ def calls(spec: ClusterSpec) -> tuple[Said, ...]:
         *(_group(group) for group in spec.groups),
         _plugin(spec),
         *_proof(spec),
+        *(_exporter(spec) if rules.idle.exporter else ()),
+        *(_operator(rules.operator) if rules.operator is not None else ()),
     )
 
 
@@ -56,3 +61,14 @@ def _plugin(spec: ClusterSpec) -> Said:
 
 def _proof(spec: ClusterSpec) -> tuple[Said, ...]:
     return (say("A pod with CUDA on every GPU node, one container for each GPU"),) if spec.smoke else ()
+
+
+def _exporter(spec: ClusterSpec) -> tuple[Said, ...]:
+    wanted = desired_exporter(spec)
+    if wanted is None:
+        return ()
+    return (say("Server-side apply of NVIDIA's dcgm-exporter, onto {groups}", groups=", ".join(wanted.groups)),)
+
+
+def _operator(chart: OperatorChart) -> tuple[Said, ...]:
+    return (say("helm upgrade --install of KubeRay {version}, once all of this holds", version=chart.version),)

@@ -117,7 +117,7 @@ class Requests:
         cost = self._quote(spec)
         self._treasury.check(spec, cost, rules, now)
         budget, needs = self._needs(spec, cost, rules, now)
-        return Plan(spec, cost, budget, needs, outline.calls(spec))
+        return Plan(spec, cost, budget, needs, outline.calls(spec, rules))
 
     def preview(self, options: CreateOptions, asked: Asked) -> Preview:
         """The same for a form that is not filled in yet: never raises; what is at fault is said beside the price.

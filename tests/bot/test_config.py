@@ -112,7 +112,7 @@ def test_kuberay_is_installed_where_it_is_asked_for_or_helm_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, with_helm: bool, expected: OperatorChart | None
 ) -> None:
     """Left out it depends on helm; said it does not, so that a missing helm is told on the card."""
-    monkeypatch.setattr("adapters.helm.shutil.which", lambda name: f"/usr/bin/{name}" if with_helm else None)
+    monkeypatch.setattr("adapters.helm.shutil.which", lambda name, path=None: f"/usr/bin/{name}" if with_helm else None)
     assert rules_here(loaded(tmp_path, content)).operator == expected
 
 

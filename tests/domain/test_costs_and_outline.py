@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from worlds import ALICE, BORIS, NOW, al2023, bottlerocket, mixed, record, spec
+from worlds import ALICE, BORIS, NOW, RULES, al2023, bottlerocket, mixed, record, spec
 
 from domain.cluster import Cluster, DaySpend, Deletion, Parking
 from domain.costs import costs, projected
 from domain.money import Price, PriceList, quote
+from domain.operator import OperatorChart
 from domain.outline import calls
 from domain.provisioning import ADDON_NAMES
 from domain.spec import SPOT
@@ -119,20 +120,29 @@ def test_what_only_saved_in_the_window_is_a_row_as_well() -> None:
 
 def test_every_call_of_the_build_is_named_in_its_order() -> None:
     """Control plane, access, add-ons, each node group with its taint, plugin where the AMI lacks it, the proof."""
-    told = calls(replace(bottlerocket(), access=("arn:aws:iam::111122223333:role/alice",)))
+    told = calls(replace(bottlerocket(), access=("arn:aws:iam::111122223333:role/alice",)), RULES)
     kinds = [call.split()[0] for call in told]
     assert kinds == [
         "eks:CreateCluster", "eks:CreateAccessEntry", "eks:CreateAccessEntry", "eks:CreateAddon", "eks:CreateNodegroup",
-        "eks:CreateNodegroup", "No", "A",
+        "eks:CreateNodegroup", "No", "A", "Server-side",
     ]  # fmt: skip
     assert all(name in told[3] for name in ADDON_NAMES) and "role/alice" in told[2]
     assert "taint ray.io/node-type=worker:NoSchedule" in told[5] and "taint" not in told[4]
+    assert told[-1] == "Server-side apply of NVIDIA's dcgm-exporter, onto gpu-node-group"
+
+
+def test_what_the_rules_install_beside_is_named_too() -> None:
+    """dcgm-exporter unless they want none, KubeRay where they want it."""
+    bare = replace(RULES, idle=replace(RULES.idle, exporter=False))
+    assert not any("dcgm-exporter" in call or "KubeRay" in call for call in calls(bottlerocket(), bare))
+    told = calls(bottlerocket(), replace(RULES, operator=OperatorChart(version="1.5.1")))
+    assert told[-1] == "helm upgrade --install of KubeRay 1.5.1, once all of this holds"
 
 
 def test_the_plugin_is_named_with_its_groups_and_spot_as_spot() -> None:
     """AL2023 gets the plugin, onto those groups only; what is bought as Spot is said to be."""
-    assert any("onto gpu-node-group only" in call for call in calls(al2023()))
-    assert any("onto al-node-group only" in call for call in calls(mixed()))
+    assert any("onto gpu-node-group only" in call for call in calls(al2023(), RULES))
+    assert any("onto al-node-group only" in call for call in calls(mixed(), RULES))
     groups = tuple(replace(g, capacity_type=SPOT) if g.is_gpu else g for g in bottlerocket().groups)
-    told = calls(replace(bottlerocket(), groups=groups, smoke=False))
-    assert sum("Spot" in call for call in told) == 1 and not told[-1].startswith("A pod")
+    told = calls(replace(bottlerocket(), groups=groups, smoke=False), RULES)
+    assert sum("Spot" in call for call in told) == 1 and not any(call.startswith("A pod") for call in told)
