@@ -45,6 +45,9 @@ REQUIRED = tuple(kind for kind in CREATE_ORDER if kind not in (EXPORTER, INSIGHT
 # Looked at where raygpu installs it, once the cluster is ready.
 OPERATOR = "RayOperatorReady"
 
+# What fails here is told, and slows nothing else of a cluster down.
+ASIDE = frozenset({EXPORTER, OPERATOR})
+
 DELETE_APPROVED = "DeletionApproved"
 LOAD_BALANCERS_GONE = "LoadBalancersGone"
 NODE_GROUPS_GONE = "NodeGroupsGone"

@@ -10,7 +10,7 @@ from domain.operator import RayOperator
 from domain.stages import Stage, View, unreadable
 from domain.words import say
 
-GONE = "OperatorGone"
+INSTALLING, NOT_RUNNING, GONE = "Installing", "NotRunning", "OperatorGone"
 PATIENCE_S = 10 * 60
 
 
@@ -30,15 +30,16 @@ def operator(view: View) -> Stage | None:
         text = say("Somebody uninstalled KubeRay; raygpu does not install it a second time.")
         return Stage(waiting(OPERATOR, GONE, text))
     text = say("Installing KubeRay {version}.", version=chart.version)
-    return Stage(waiting(OPERATOR, "Installing", text), (InstallOperator(chart),))
+    return Stage(waiting(OPERATOR, INSTALLING, text), (InstallOperator(chart),))
 
 
 def is_coming(view: View) -> bool:
-    """True while the operator is about to run: look again soon. After ten minutes there is no hurry any more."""
+    """True while the operator is about to run: look again soon. What failed, or takes longer than ten minutes, is looked
+    at as rarely as anything of a cluster that is ready."""
     before = view.cluster.condition(OPERATOR)
     if view.operator is None or view.age(OPERATOR) > PATIENCE_S:
         return False
-    return before is None or not (before.is_true or before.reason == GONE)
+    return before is None or before.reason in (INSTALLING, NOT_RUNNING)
 
 
 def _of(seen: tuple[RayOperator, ...]) -> Stage:
@@ -47,9 +48,9 @@ def _of(seen: tuple[RayOperator, ...]) -> Stage:
         facts = {"image": running.image, "namespace": running.namespace}
         return Stage(held(OPERATOR, "Running", say("{image} in {namespace}", **facts)))
     place = f"{seen[0].namespace}/{seen[0].name}"
-    return Stage(waiting(OPERATOR, "NotRunning", say("No pod of the Deployment {place} runs yet.", place=place)))
+    return Stage(waiting(OPERATOR, NOT_RUNNING, say("No pod of the Deployment {place} runs yet.", place=place)))
 
 
 def _was_there(view: View) -> bool:
     before = view.cluster.condition(OPERATOR)
-    return before is not None and (before.is_true or before.reason in ("NotRunning", GONE))
+    return before is not None and (before.is_true or before.reason in (NOT_RUNNING, GONE))

@@ -17,7 +17,7 @@ from domain.backoff import backoff
 from domain.cluster import REQUEST_TTL_S, Cluster, Phase, Receipt
 from domain.conditions import Condition, broken, held, merge
 from domain.errors import Exceeded, Outdated, OutsideError
-from domain.lifecycle import REQUEST_OPEN, STANDING_PHASES, all_proven, is_live, phase
+from domain.lifecycle import ASIDE, REQUEST_OPEN, STANDING_PHASES, all_proven, is_live, phase
 from domain.money import quote
 from domain.notices import FROZEN
 from domain.observation import Absent, ControlPlane
@@ -206,7 +206,7 @@ class Reconciler:
                 log.warning("%s: could not %s: %s", view.cluster.id, action.describe(), error.message)
                 failed = after_failure(action, view.cluster.deletion is not None, error)
                 fresh[failed.type] = failed
-                succeeded = False
+                succeeded = succeeded and failed.type in ASIDE
             else:
                 log.info("%s: %s", view.cluster.id, action.describe())
         return merge(view.cluster.conditions, fresh.values(), view.now), succeeded

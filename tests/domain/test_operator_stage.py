@@ -88,7 +88,7 @@ WAITS = [
     ("not wanted", None, (), provisioning.POLL_READY_S),
     ("to be installed", CHART, (), provisioning.POLL_STEP_S),
     ("installed, not running", CHART, (unknown(OPERATOR, "NotRunning", NOW),), provisioning.POLL_STEP_S),
-    ("failed just now", CHART, (FAILED,), provisioning.POLL_STEP_S),
+    ("failed just now", CHART, (FAILED,), provisioning.POLL_READY_S),
     ("not running for long", CHART, (unknown(OPERATOR, "NotRunning", NOW - 601),), provisioning.POLL_READY_S),
     ("running", CHART, (true(OPERATOR),), provisioning.POLL_READY_S),
     ("taken away", CHART, (unknown(OPERATOR, "OperatorGone", NOW),), provisioning.POLL_READY_S),

@@ -17,7 +17,7 @@ from domain.naming import plane_token
 from domain.notices import FIRST_REMINDER_S
 from domain.observation import ABSENT, Leftover
 from domain.operator import OperatorChart
-from domain.provisioning import ADDON_NAMES, POLL_READY_S
+from domain.provisioning import ADDON_NAMES, POLL_READY_S, POLL_STEP_S
 from services.outages import SLACK_RETRY_S
 from services.ports import CardState
 from services.ticker import Ticker
@@ -327,12 +327,14 @@ class TestActions:
         assert rig.due.ended[-1] == (pytest.approx(3.0), True)
 
     def test_kuberay_comes_once_the_cluster_is_ready_and_a_failure_never_delays_that(self) -> None:
-        """Where it is wanted: installed by the next pass, tried again when helm fails, and never in the way of the GPUs."""
+        """Where it is wanted: installed by the next pass, tried again when helm fails, and no slower looks for it."""
         rig = Rig(replace(RULES, operator=OperatorChart(version="1.5.1")))
         rig.script.fail("charts.install", Rejected("HelmFailed", "no such chart"))
         cluster = rig.ask()
         rig.reconciler.visit(cluster.id)
         rig.approve(cluster, BOB)
+        rig.passes(cluster.id)
+        assert [again for again, ok in rig.due.ended[-2:] if ok] == [POLL_STEP_S, POLL_READY_S]
         rig.passes(cluster.id)
         done = rig.cluster(cluster.id)
         assert phase(done) is Phase.READY and OPERATOR in {c.type for c in done.conditions if c.is_true}
