@@ -35,6 +35,7 @@ def _key(path: str, operator: str, *values: str) -> dict[str, Any]:
 _GOING = _key(".metadata.deletionTimestamp", "Exists")
 _STAYING = _key(".metadata.deletionTimestamp", "DoesNotExist")
 _READY = '.status.conditions.[] | select( .type == "Ready" ) | .status'
+_CONTAINERS_READY = '.status.conditions.[] | select( .type == "ContainersReady" ) | .status'
 
 _NODE_STATUS = """
 {{ $now := Now }}
@@ -66,6 +67,13 @@ phase: Running
 startTime: {{ $now | Quote }}
 """
 
+# What the node lifecycle controller took while the node was not heard of; a kubelet that is back says it anew.
+_POD_READY_AGAIN = """
+{{ $now := Now }}
+conditions:
+- {type: Ready, status: "True", lastTransitionTime: {{ $now | Quote }}}
+"""
+
 _POD_ENDS = """
 {{ $now := Now }}
 {{ $root := . }}
@@ -91,6 +99,17 @@ STAGES: list[dict[str, Any]] = [
         "Pod",
         [_STAYING, _key(".spec.nodeName", "Exists"), _key(".status.phase", "In", "Pending")],
         {"statusTemplate": _POD_RUNS},
+    ),
+    _stage(
+        "pod-ready-again",
+        "Pod",
+        [
+            _STAYING,
+            _key(".status.phase", "In", "Running"),
+            _key(_READY, "In", "False"),
+            _key(_CONTAINERS_READY, "In", "True"),
+        ],
+        {"statusTemplate": _POD_READY_AGAIN},
     ),
     _stage(
         "pod-ends",

@@ -62,13 +62,15 @@ WIPED = (
     "/api/v1/nodes",
 )
 T = TypeVar("T")
+# Clients of an API server that died look again after up to 30 s (client-go's back-off), then work off what they missed.
+PATIENCE_S = 90.0
 
 
-def until(look: Callable[[], T], seconds: float = 20.0) -> T:
+def until(look: Callable[[], T]) -> T:
     """What `look` answers once it is true; fails with its last answer when that takes too long."""
-    deadline, pause = time.monotonic() + seconds, threading.Event()
+    deadline, pause = time.monotonic() + PATIENCE_S, threading.Event()
     while not (found := look()):
-        assert time.monotonic() < deadline, f"still {found!r} after {seconds:g} s"
+        assert time.monotonic() < deadline, f"still {found!r} after {PATIENCE_S:g} s"
         pause.wait(0.1)
     return found
 
@@ -195,8 +197,8 @@ class Island:
         self.post("/api/v1/nodes", body)
         if gpus is not None:
             self.offer(facts.name, gpus)
-        until(lambda: self.seen(facts.name).ready, 90)
-        until(lambda: not any(t.key == NOT_READY for t in self.seen(facts.name).taints), 90)
+        until(lambda: self.seen(facts.name).ready)
+        until(lambda: not any(t.key == NOT_READY for t in self.seen(facts.name).taints))
         return facts.name
 
     def seen(self, name: str) -> Node:
@@ -217,7 +219,7 @@ class Island:
         self.between, self.entries, self.shift = lambda call: None, {worlds.BOT: [ADMIN]}, timedelta(0)
         self.log = ""
         self.sent.clear()
-        until(self._is_empty, 90)
+        until(self._is_empty)
 
     def _is_empty(self) -> bool:
         """Deletes what is there, again and again: controllers that come back from a trouble make some of it anew."""

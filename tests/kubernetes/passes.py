@@ -72,7 +72,7 @@ class Bot:
         assert found is not None, f"{kind} was not looked at"
         return found
 
-    def visit_until(self, kind: str, reason: str, seconds: float = 20.0) -> Condition:
+    def visit_until(self, kind: str, reason: str) -> Condition:
         """Passes until that condition has that reason."""
 
         def look() -> Condition | None:
@@ -81,6 +81,6 @@ class Bot:
             return found if found.reason == reason else None
 
         try:
-            return until(look, seconds)
+            return until(look)
         except AssertionError as late:
             raise AssertionError(f"{kind} is {self.condition(kind)}, not {reason}") from late

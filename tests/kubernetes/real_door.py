@@ -129,7 +129,7 @@ class RealIsland(KubeIsland, World):
 def until_turned(api: Watched) -> None:
     """Three more turns of the real cluster: what was ordered is done, and what came of it was seen."""
     wanted = api.turns + TURNS
-    until(lambda: api.turns >= wanted or api.trouble, 30)
+    until(lambda: api.turns >= wanted or api.trouble)
     assert not api.trouble, api.trouble
 
 

@@ -19,7 +19,7 @@ from tests.domain import worlds
 from tests.kubernetes.island import PLUGIN, Island, until
 from tests.kubernetes.passes import Bot
 
-pytestmark = pytest.mark.kubernetes
+pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(240)]
 
 AMIS: dict[str, Callable[[], ClusterSpec]] = {
     "bottlerocket": worlds.bottlerocket,

@@ -17,7 +17,7 @@ from tests.domain import worlds
 from tests.kubernetes.island import PODS, Island, until
 from tests.kubernetes.passes import Bot
 
-pytestmark = pytest.mark.kubernetes
+pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(240)]
 
 FOUR = gpu_group(("g5.12xlarge",), 4)
 BOTTLEROCKET = worlds.spec(FOUR)
@@ -78,7 +78,7 @@ def test_a_plugin_pod_that_finds_no_room(kube: Island) -> None:
     assert "Too many pods" in card_of(bot)
     assert "Too many pods" in bot.condition(GPUS).message
     kube.patch(f"/api/v1/nodes/{node}/status", {"status": {"allocatable": {"pods": "58"}}})
-    bot.visit_until(DEVICE_PLUGIN, "Running", 60)
+    bot.visit_until(DEVICE_PLUGIN, "Running")
 
 
 def test_a_cordoned_node_is_not_tested(kube: Island) -> None:

@@ -111,7 +111,7 @@ def operator(
     assert control.rays.objects(control.described) == RayObjects(installed=False)
     charts.install(control.described, chart)
     # A definition that is new is 404 for a moment, then 429 (its storage begins): Unreadable, and never "none".
-    until(lambda: read(lambda: control.rays.objects(control.described)) == RayObjects(installed=True), 90)
+    until(lambda: read(lambda: control.rays.objects(control.described)) == RayObjects(installed=True))
     folder = tmp_path_factory.mktemp("operator")
     flags = (
         f"-kubeconfig={control.control.folder / 'admin.conf'}",
@@ -142,7 +142,7 @@ def applied(kube: Island, bot: Bot, operator: Process) -> None:
     """`/raygpu manifest demo`, applied as a person would; returns once KubeRay says ready."""
     kube.post(RAY, yaml.safe_load(manifest_yaml(bot.cluster)))
     try:
-        until(lambda: kube.get(f"{RAY}/demo").get("status", {}).get("state") == "ready", 60)
+        until(lambda: kube.get(f"{RAY}/demo").get("status", {}).get("state") == "ready")
     except AssertionError as late:
         raise AssertionError(f"{kube.get(f'{RAY}/demo')}\n{operator.tail(15)}") from late
 
@@ -181,7 +181,7 @@ def test_parked_it_is_suspended_and_resumed_it_is_back(kube: Island, bot: Bot, o
     assert bot.done[-1:] == [SuspendRay("default", "demo", f"{bot.cluster.id}/1")]
     held = kube.get(f"{RAY}/demo")
     assert (held["spec"]["suspend"], held["metadata"]["annotations"][MARK]) == (True, f"{bot.cluster.id}/1")
-    until(lambda: kube.get(f"{RAY}/demo")["status"]["state"] == "suspended", 60)
+    until(lambda: kube.get(f"{RAY}/demo")["status"]["state"] == "suspended")
     assert kube.items(PODS) == []
     for number in range(2):
         kube.delete(f"/api/v1/nodes/{worlds.node_name(SPEC.gpu_groups[0], number)}")
@@ -192,7 +192,7 @@ def test_parked_it_is_suspended_and_resumed_it_is_back(kube: Island, bot: Bot, o
     for number in range(2):
         kube.node(SPEC.gpu_groups[0], number, gpus=4)
     until(lambda: (bot.visit(), bot.done[-1] == ResumeRay("default", "demo"))[1])
-    until(lambda: homes(kube) == expected(), 60)
+    until(lambda: homes(kube) == expected())
     back = kube.get(f"{RAY}/demo")
     assert (back["spec"]["suspend"], back["metadata"].get("annotations", {}).get(MARK)) == (False, None)
     bot.visit_until(SIZES, "Set")
@@ -204,7 +204,7 @@ def test_the_operator_is_seen_and_installed_again_it_is_the_same(
     """One Deployment in its own namespace, available once its pod runs; a second install makes no second one."""
     seen = KubeRayOperators(kube)
     running = (RayOperator(NAMESPACE, RELEASE, IMAGE, True),)
-    until(lambda: seen.read(kube.described) == running, 60)
+    until(lambda: seen.read(kube.described) == running)
     path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{RELEASE}"
     before = kube.get(path)["metadata"]
     charts.install(kube.described, chart)
@@ -235,16 +235,16 @@ def test_without_rights_helm_is_refused_in_words(
             return "forbidden" in error.message
         return False
 
-    until(refused, 30)
+    until(refused)
     kube.entries = {worlds.BOT: [ADMIN]}
-    until(lambda: isinstance(read(lambda: kube.server.nodes(kube.described)), tuple), 30)
+    until(lambda: isinstance(read(lambda: kube.server.nodes(kube.described)), tuple))
 
 
 def test_one_that_somebody_suspended_is_left_alone(kube: Island, bot: Bot, operator: Process) -> None:
     """No mark is put on it, and resume does not start it."""
     applied(kube, bot, operator)
     kube.patch(f"{RAY}/demo", {"spec": {"suspend": True}})
-    until(lambda: kube.get(f"{RAY}/demo")["status"]["state"] == "suspended", 60)
+    until(lambda: kube.get(f"{RAY}/demo")["status"]["state"] == "suspended")
     kube.rays.suspend(kube.described, "default", "demo", "demo-abc23/1")
     kube.rays.resume(kube.described, "default", "demo")
     (found,) = kube.rays.objects(kube.described).clusters

@@ -15,7 +15,7 @@ from tests.domain import worlds
 from tests.kubernetes.island import Island
 from tests.kubernetes.passes import Bot
 
-pytestmark = pytest.mark.kubernetes
+pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(240)]
 
 SPEC = replace(worlds.spec(), smoke=False)
 GROUP = SPEC.gpu_groups[0]

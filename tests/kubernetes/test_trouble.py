@@ -46,10 +46,10 @@ def bot(kube: Island) -> Iterator[Bot]:
     homes = {g.name: kube.node(g, gpus=g.gpus_per_node or None) for g in SPEC.groups}
     bot = Bot(kube, SPEC)
     # After a death of the API server its clients come back in their own time.
-    bot.visit_until(DEVICE_PLUGIN, "Running", 90)
+    bot.visit_until(DEVICE_PLUGIN, "Running")
     until(lambda: (bot.visit(), kube.items(PODS))[1])
     kube.end(kube.items(PODS)[0]["metadata"]["name"])
-    bot.visit_until(PROVEN, "Passed", 60)
+    bot.visit_until(PROVEN, "Passed")
     until(lambda: (bot.visit(), kube.items(PODS) == [])[1])
     assert homes[GPU_GROUP] == worlds.node_name(SPEC.gpu_groups[0])
     bot.done.clear()
@@ -81,7 +81,7 @@ def healed(bot: Bot, kube: Island, before: Standing) -> None:
     kinds = (*HALF, TAINTS, PROVEN)
     assert {kind: bot.condition(kind).status for kind in kinds} == dict.fromkeys(kinds, Status.TRUE)
     assert standing(kube) == before
-    until(lambda: kube.get(PLUGIN)["status"]["numberReady"] == 1, 90)  # the controllers find their way back as well
+    until(lambda: kube.get(PLUGIN)["status"]["numberReady"] == 1)  # the controllers find their way back as well
 
 
 def unknown(bot: Bot, *kinds: str) -> set[str]:
@@ -164,11 +164,29 @@ class TestTheServer:
         server.stop()
         kube.control.keys.renew(stranger=True)
         server.start()
-        until(lambda: (bot.visit(), bot.condition(NODES).reason == "TlsFault")[1], 60)
+        until(lambda: (bot.visit(), bot.condition(NODES).reason == "TlsFault")[1])
         assert unknown(bot, *HALF) == {"TlsFault"}
         server.stop()
         kube.control.keys.renew()
         _alive(kube)
+        healed(bot, kube, before)
+
+
+class TestTheKubelets:
+    """Nobody hears of them for a while: stopped here, cut off by a silent API server elsewhere."""
+
+    def test_pods_are_ready_again_once_they_are_back(self, bot: Bot, kube: Island) -> None:
+        """The controller takes Ready from nodes and their pods after fifty seconds; both get it back, none is made anew."""
+        before, kubelets = standing(kube), kube.control["kwok"]
+        kubelets.pause()
+        try:
+            until(lambda: kube.get(PLUGIN)["status"].get("numberReady", 0) == 0)
+            bot.visit()
+            assert bot.condition(NODES).reason == "NodesNotReady"
+            assert bot.done == []
+        finally:
+            kubelets.resume()
+        until(lambda: (bot.visit(), bot.condition(NODES).is_true and bot.condition(DEVICE_PLUGIN).is_true)[1])
         healed(bot, kube, before)
 
 
@@ -192,13 +210,13 @@ class TestWhoAsks:
         before = standing(kube)
         kube.entries = {}
         bot.visit()
-        until(lambda: (bot.visit(), bot.condition(NODES).reason == "Forbidden")[1], 15)
+        until(lambda: (bot.visit(), bot.condition(NODES).reason == "Forbidden")[1])
         assert unknown(bot, *HALF) == {"Forbidden"}
         assert 'cannot list resource "nodes"' in bot.condition(NODES).message
         assert "access policy" in bot.condition(NODES).message
         assert bot.done == []
         kube.entries = {worlds.BOT: ["arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"]}
-        until(lambda: (bot.visit(), bot.condition(NODES).is_true)[1], 15)
+        until(lambda: (bot.visit(), bot.condition(NODES).is_true)[1])
         healed(bot, kube, before)
 
     def test_nobody_can_say_who_asks(self, bot: Bot, kube: Island) -> None:
@@ -206,12 +224,12 @@ class TestWhoAsks:
         before = standing(kube)
         kube.reviews.stop()
         try:
-            until(lambda: (bot.visit(), bot.condition(NODES).status is Status.UNKNOWN)[1], 30)
+            until(lambda: (bot.visit(), bot.condition(NODES).status is Status.UNKNOWN)[1])
             assert unknown(bot, *HALF) <= {"Unauthorized", "TimedOut", "ServerFault"}
             assert bot.done == []
         finally:
             kube.reopen_reviews()
-        until(lambda: (bot.visit(), bot.condition(NODES).is_true)[1], 30)
+        until(lambda: (bot.visit(), bot.condition(NODES).is_true)[1])
         healed(bot, kube, before)
 
 
