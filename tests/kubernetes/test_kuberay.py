@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import time
@@ -62,15 +63,16 @@ OPERATOR = (
 
 def definitions() -> list[Path]:
     """The operator's own definitions, as its module brings them: out of Go's cache, in the version that was built."""
-    command = ["go", "list", "-m", "-f", "{{.Dir}}", "github.com/ray-project/kuberay/ray-operator"]
+    command = ["go", "mod", "download", "-json", "github.com/ray-project/kuberay/ray-operator"]
     try:
-        done = subprocess.run(command, cwd=KUBERAY, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, cwd=KUBERAY, capture_output=True, text=True, timeout=120, check=False)
     except FileNotFoundError:
         pytest.skip("KubeRay's definitions come out of its Go module, and Go is not installed")
-    folder = Path(done.stdout.strip()) / "config" / "crd" / "bases"
-    if done.returncode != 0 or not folder.is_dir():
-        pytest.skip("KubeRay's Go module is not in Go's cache: tools/kubernetes/build.py brings it there")
-    return sorted(folder.glob("*.yaml"))
+    if done.returncode != 0:
+        pytest.skip(f"KubeRay's Go module cannot be had: {(done.stdout + done.stderr).strip()}")
+    found = sorted(Path(json.loads(done.stdout)["Dir"]).glob("config/crd/bases/*.yaml"))
+    assert found, "KubeRay's module holds no definitions where it held them"
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -180,9 +180,8 @@ class TestTheKubelets:
         before, kubelets = standing(kube), kube.control["kwok"]
         kubelets.pause()
         try:
+            until(lambda: (bot.visit(), bot.condition(NODES).reason == "NodesNotReady")[1])
             until(lambda: kube.get(PLUGIN)["status"].get("numberReady", 0) == 0)
-            bot.visit()
-            assert bot.condition(NODES).reason == "NodesNotReady"
             assert bot.done == []
         finally:
             kubelets.resume()

@@ -3,6 +3,8 @@
     python tools/kubernetes/build.py            builds what is missing, prints the folder of the binaries
     python tools/kubernetes/build.py --where    prints the folder when everything is there, else fails with the reason
 
+It ends with 3 where it cannot even begin: no Go toolchain, or the modules cannot be had; with 1 where a build fails.
+
 The folder is named after the versions (a digest of the go.sum files), so other versions never meet. Where
 KUBEBUILDER_ASSETS names a folder that holds all of them, that is the folder. Only the Go toolchain is needed.
 """
@@ -21,9 +23,14 @@ HERE = Path(__file__).resolve().parent
 MODULES = ("etcd", "kwok", "kuberay", "control-plane")
 PROGRAMS = ("etcd", "kwok", "ray-operator", "kube-scheduler", "kube-controller-manager", "kube-apiserver")
 KUBERNETES = "v1.36.3"
+CANNOT_BEGIN = 3
 _VERSION = "k8s.io/component-base/version"
 # etcd's main package is its module's root, so that the toolchain names the binary after the folder.
 _RENAMED = {"server": "etcd"}
+
+
+class CannotBeginError(RuntimeError):
+    """What a build needs is not here, and that is nobody's fault in this repository."""
 
 
 def folder() -> Path:
@@ -44,10 +51,12 @@ def missing(where: Path) -> list[str]:
 
 
 def build(where: Path) -> None:
-    """Builds every module whose programs are missing. Raises RuntimeError with what stands in the way."""
+    """Builds every module. Raises CannotBeginError before the first, RuntimeError with what stands in the way of one."""
     go = shutil.which("go")
     if go is None:
-        raise RuntimeError("the Go toolchain is not installed: https://go.dev/dl, or apt-get install golang-go")
+        raise CannotBeginError("the Go toolchain is not installed: https://go.dev/dl, or apt-get install golang-go")
+    for module in MODULES:
+        _run(CannotBeginError, f"the modules of {module} cannot be had", module, [go, "mod", "download"], {})
     fresh = where.with_name(f"{where.name}.building-{os.getpid()}")
     fresh.mkdir(parents=True)
     try:
@@ -65,11 +74,16 @@ def build(where: Path) -> None:
 
 def _install(go: str, module: str, into: Path) -> None:
     stamp = f"-s -w -X {_VERSION}.gitVersion={KUBERNETES} -X {_VERSION}.gitTreeState=clean"
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOBIN": str(into), "GOFLAGS": "-mod=readonly -buildvcs=false"}
     command = [go, "install", "-trimpath", f"-ldflags={stamp}", "tool"]
+    _run(RuntimeError, f"{module} could not be built", module, command, {"CGO_ENABLED": "0", "GOBIN": str(into)})
+
+
+def _run(error: type[RuntimeError], what: str, module: str, command: list[str], more: dict[str, str]) -> None:
+    """A command of Go in a module's folder; raises `error` with the end of what it said."""
+    environment = {**os.environ, "GOFLAGS": "-mod=readonly -buildvcs=false", **more}
     done = subprocess.run(command, cwd=HERE / module, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode != 0:
-        raise RuntimeError(f"{module} could not be built:\n{done.stderr.strip()[-2000:]}")
+        raise error(f"{what}:\n{done.stderr.strip()[-2000:]}")
 
 
 def main() -> int:
@@ -80,7 +94,7 @@ def main() -> int:
             build(where)
         except RuntimeError as failed:
             print(f"No Kubernetes control plane: {failed}", file=sys.stderr)
-            return 1
+            return CANNOT_BEGIN if isinstance(failed, CannotBeginError) else 1
     if lacking := missing(where):
         print(f"No Kubernetes control plane: {', '.join(lacking)} not in {where}", file=sys.stderr)
         return 1
