@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from sandbox.local import Choice, LocalWorld, is_free
+from sandbox.local import Choice, LocalWorld
+from sandbox.loopback import is_free
 
 DEMO_PORT = 8080
 KUBERNETES = ("builtin", "real")

@@ -32,6 +32,7 @@ from sandbox.bot_process import BotProcess, run_once
 from sandbox.control import Control
 from sandbox.kube_token import Authenticator
 from sandbox.kubernetes import KubernetesServer
+from sandbox.loopback import free_port, is_free
 from sandbox.panel import Panel
 from sandbox.real import binaries
 from sandbox.real.clusters import RealServers
@@ -199,7 +200,7 @@ class LocalWorld:
             "RAYGPU_REDIS_URL": redis_url,
             "RAYGPU_DATA_DIR": str(self._folder / "data"),
             "RAYGPU_CONFIG": str(config),
-            "RAYGPU_HTTP_PORT": str(_free_port()),
+            "RAYGPU_HTTP_PORT": str(free_port()),
             "RAYGPU_HTTP_BIND": "127.0.0.1",
             "RAYGPU_CLOCK_SPEED": f"{self._choice.speed:g}",
         }
@@ -221,7 +222,7 @@ class LocalWorld:
         app.include_router(self.slack.router)
         app.include_router(control.router())
         page.mount(app, self.slack, Panel(self.world, self.clock, self.slack))
-        port = self._choice.port or _free_port()
+        port = self._choice.port or free_port()
         if not is_free(port):
             raise RuntimeError(f"port {port} is taken; choose another with --port")
         self.slack.base_url = f"http://127.0.0.1:{port}"
@@ -250,23 +251,6 @@ def _make_roles(env: dict[str, str]) -> None:
     policy = json.dumps({"Version": "2012-10-17", "Statement": [trusted]})
     for arn in (arn for arns in PRINCIPALS.values() for arn in arns):
         iam.create_role(RoleName=arn.rpartition("/")[2], AssumeRolePolicyDocument=policy)
-
-
-def is_free(port: int) -> bool:
-    """True when nothing of this machine listens there."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for(port: int) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from domain import deletion, metering, provisioning, quotas, scorecard
-from domain.actions import Decision, after_failure
+from domain.actions import Decision
 from domain.backoff import backoff
 from domain.cluster import REQUEST_TTL_S, Cluster, Phase, Receipt
 from domain.conditions import Condition, broken, held, merge
@@ -23,6 +23,7 @@ from domain.notices import FROZEN
 from domain.observation import Absent, ControlPlane
 from domain.policy import Act
 from domain.rules import RAYGPU, Freeze, Rules
+from domain.setbacks import after_failure
 from domain.stages import View
 from domain.words import say
 from services.authority import Authority

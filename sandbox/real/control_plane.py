@@ -21,9 +21,10 @@ from urllib.request import Request, urlopen
 
 import yaml
 
+from sandbox.loopback import free_port
 from sandbox.real import rbac, server_config, stages
 from sandbox.real.certificates import Keys
-from sandbox.real.processes import Process, free_port
+from sandbox.real.processes import Process
 
 READY_S = 60.0
 CALL_S = 10.0

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import secrets
 import signal
-import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 STOP_S = 10.0
-_PORTS, TRIES = range(20_000, 32_000), 100
 
 
 class Process:
@@ -83,22 +79,3 @@ class Process:
         """The end of its log, for an error that has to name the cause."""
         text = self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
         return "\n".join(text.splitlines()[-lines:])
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now. Raises RuntimeError when none is found.
-
-    Below those that systems give to connections (from 32768 on Linux, 49152 elsewhere): a server that is started again
-    finds its port as it left it.
-    """
-    for _ in range(TRIES):
-        port = secrets.choice(_PORTS)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError as taken:
-                if taken.errno != errno.EADDRINUSE:
-                    raise
-                continue
-        return port
-    raise RuntimeError(f"no free port of 127.0.0.1 among {TRIES} tried from {_PORTS.start} to {_PORTS.stop - 1}")

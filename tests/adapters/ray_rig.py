@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 
 import pytest
 import urllib3
-from prometheus_rig import free_port
+
+from sandbox.loopback import free_port
 
 T = TypeVar("T")
 RAY_VENV = Path(__file__).resolve().parents[2] / ".venv-ray"

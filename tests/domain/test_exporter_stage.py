@@ -22,13 +22,14 @@ from worlds import (
 )
 
 from domain import exporter_stage, provisioning
-from domain.actions import ApplyExporter, RemoveExporter, after_failure
+from domain.actions import ApplyExporter, RemoveExporter
 from domain.cluster import Cluster, Parking, Phase
 from domain.conditions import Status, merge
 from domain.errors import Denied, Rejected, Taken, Unavailable
 from domain.exporter import IMAGE, desired_exporter
 from domain.lifecycle import EXPORTER, all_proven, phase
 from domain.observation import ABSENT, NOT_LOOKED, Exporters, ExporterSpec, Observed, PluginPod
+from domain.setbacks import after_failure
 from domain.spec import WORKER_TAINT, Taint, cpu_group, gpu_group
 from domain.stages import Stage, View
 

@@ -7,13 +7,14 @@ import pytest
 from worlds import BLIND, NOW, proven_record, ready, true, unknown
 
 from domain import operator_stage, provisioning
-from domain.actions import InstallOperator, after_failure
+from domain.actions import InstallOperator
 from domain.cluster import Cluster, Phase
 from domain.conditions import Condition, Status, merge
 from domain.errors import OutsideError, Rejected, Unavailable
 from domain.lifecycle import OPERATOR, all_proven, phase
 from domain.observation import ABSENT, NOT_LOOKED, Observed
 from domain.operator import OperatorChart, RayOperator
+from domain.setbacks import after_failure
 from domain.stages import Stage, View
 
 T, U = Status.TRUE, Status.UNKNOWN

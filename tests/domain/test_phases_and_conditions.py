@@ -25,7 +25,6 @@ from domain.actions import (
     RunSmokePod,
     ScaleNodeGroup,
     TagControlPlane,
-    after_failure,
 )
 from domain.backoff import backoff
 from domain.cluster import Approval, Cluster, Phase, Receipt
@@ -49,6 +48,7 @@ from domain.lifecycle import (
     steps,
 )
 from domain.observation import DevicePluginSpec, Leftover
+from domain.setbacks import after_failure
 from domain.spec import cpu_group
 
 NO = Approval(False, "U0BOB", NOW, "d")

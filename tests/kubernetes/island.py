@@ -34,9 +34,9 @@ from domain.observation import Node
 from domain.operator import NAMESPACE
 from domain.spec import NodeGroupSpec, Taint
 from sandbox.kube_token import Authenticator
+from sandbox.loopback import free_port
 from sandbox.real.control_plane import ControlPlane
 from sandbox.real.nodes_network import KUBELET_PORT, NodesNetwork
-from sandbox.real.processes import free_port
 from sandbox.real.stages import ENDS
 from sandbox.real.token_review import TokenReviews
 from sandbox.world.kube_node_body import GPU, NOT_READY, node_body

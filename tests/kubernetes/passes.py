@@ -7,9 +7,10 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 from domain import provisioning, scorecard
-from domain.actions import Action, after_failure
+from domain.actions import Action
 from domain.conditions import Condition, merge
 from domain.errors import OutsideError
+from domain.setbacks import after_failure
 from domain.spec import ClusterSpec
 from domain.stages import View
 from services.observer import Eyes, Observer

@@ -26,7 +26,8 @@ from domain.observation import Unreadable
 from domain.operator import NAMESPACE, RELEASE, OperatorChart, RayOperator
 from domain.ray import RayObjects
 from domain.spec import cpu_group, gpu_group
-from sandbox.real.processes import Process, free_port
+from sandbox.loopback import free_port
+from sandbox.real.processes import Process
 from services.observer import read
 from tests.domain import worlds
 from tests.kubernetes.island import ADMIN, NAME, PODS, Island, until
